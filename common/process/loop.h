@@ -2,17 +2,21 @@
  * the turn.
  *
  *     turn:  wait (the only blocking call)
- *            → sources: the callback of each ready descriptor
- *            → polled sources: things whose readiness epoll cannot show (ZeroMQ)
- *            → timers that are due
- *            → deferred: what this turn has gathered leaves (one message per peer, not one per fact)
+ *            → sources:  the callback of each ready descriptor
+ *            → polled:   things whose readiness epoll cannot show (ZeroMQ)
+ *            → timers:   those that are due
+ *            → deferred: what this turn has gathered leaves (one message per peer, not one per
+ * fact)
  *
- * A callback may add, change and remove any source or timer, its own included: a removed source
- * gets no further event of the turn. Callbacks never wait.
+ * A callback may add, change and remove any source, timer, polled or deferred work, its own
+ * included, and free the memory they live in: what was removed gets no further call of the turn.
+ * Callbacks never wait.
  *
- * Frozen is dead: when a turn begins more than `frozen_after_ms` (CLOCK_BOOTTIME) after the last
- * one ended its wait in time, the loop calls `on_frozen` before any other work. (A process that was stopped
- * that long has been declared dead by its peers and must not act on what it remembers.)
+ * Frozen is dead: `on_frozen` is called, before any further callback, when more than
+ * `frozen_after_ms` (CLOCK_BOOTTIME) have passed since the loop last began a turn. A wait is never
+ * planned for more than half of that, so only a process that was stopped, or a callback that took
+ * as long, can be late. (Peers have declared such a process dead; it must not act on what it
+ * remembers.) If `on_frozen` returns, the loop goes on from where it was.
  *
  * One thread uses a loop; nothing here is thread-safe.
  */
@@ -25,17 +29,19 @@
 
 struct loop;
 
-/* Work for a descriptor. `events` is a set of EPOLLIN, EPOLLOUT, EPOLLRDHUP, EPOLLHUP, EPOLLERR. */
+/* Work for a descriptor. `events` is a set of EPOLLIN, EPOLLOUT, EPOLLRDHUP (level-triggered);
+ * EPOLLHUP and EPOLLERR are always reported. */
 struct loop_source {
     int fd; /* -1 when not registered */
     uint32_t events;
     void (*on_event)(struct loop_source *source, uint32_t events);
 };
 
-/* A one-shot timer; start it again from its callback to repeat. */
+/* A one-shot timer; start it again from its callback to repeat. Set up by loop_timer_init. */
 struct loop_timer {
-    int64_t due_ms;     /* CLOCK_MONOTONIC */
-    size_t heap_index;  /* SIZE_MAX when not running */
+    int64_t due_ms;    /* CLOCK_MONOTONIC */
+    uint64_t sequence; /* when it was started: equal times fire in this order */
+    size_t heap_index; /* SIZE_MAX when not running */
     void (*on_due)(struct loop_timer *timer);
 };
 
@@ -45,47 +51,68 @@ struct loop_deferred {
     void (*on_deferred)(struct loop_deferred *deferred);
 };
 
-/* Asked every turn, before the wait (`poll` returns true when there is work now, so that the wait
- * does not block) and after it. For ZeroMQ sockets, whose descriptor is edge-triggered. */
+/* Asked every turn: before the wait (when `has_work`, the wait does not block) and after it (when
+ * `has_work`, `on_work` is called once). For ZeroMQ sockets, whose descriptor is edge-triggered. */
 struct loop_polled {
     struct list link;
     bool (*has_work)(struct loop_polled *polled);
     void (*on_work)(struct loop_polled *polled); /* bounded per turn */
 };
 
-/* Never NULL; -errno in *ret_error is not needed: what fails here (epoll_create) aborts.
- * `frozen_after_ms` 0 switches the check off. */
-MUST_USE struct loop *loop_new(int64_t frozen_after_ms, void (*on_frozen)(void *context),
-                               void *context);
+/* Never NULL: what could fail (epoll_create) aborts. `frozen_after_ms` 0 switches the check off;
+ * then `on_frozen` may be NULL. */
+MUST_USE
+struct loop *loop_new(int64_t frozen_after_ms, void (*on_frozen)(void *context), void *context);
+
+/* Forgets whatever is still registered (it is the callers'; nothing is called), and sets *loop to
+ * NULL. Accepts NULL inside. */
 void loop_destroy(struct loop **loop);
 
-/* Turns until loop_stop(). */
+/* Turns until loop_stop(). Also stops at once when it was called before. */
 void loop_run(struct loop *loop);
+
+/* One turn; waits at most `wait_limit_ms` (-1: as long as it takes). For tests and for the last
+ * turns of a shutdown. */
+void loop_turn(struct loop *loop, int64_t wait_limit_ms);
+
+/* loop_run returns after this turn, deferred work included. */
 void loop_stop(struct loop *loop);
+
+/* Calls `on_frozen` if the process was frozen: for a callback that is about to do something
+ * irrevocable after long work. The loop itself asks before each callback. */
+void loop_check_frozen(struct loop *loop);
 
 /* CLOCK_MONOTONIC when this turn's wait ended: cheap, and the same for all callbacks of a turn. */
 int64_t loop_now_ms(const struct loop *loop);
 
 /* Registers source->fd for source->events, both set by the caller, who owns `source` and keeps it
- * in place until loop_remove. Returns 0 or -errno of epoll_ctl. */
-MUST_USE int loop_add(struct loop *loop, struct loop_source *source);
+ * in place until loop_remove. Returns 0, -EEXIST (the descriptor is registered already), -EPERM
+ * (a kind of descriptor that epoll does not take), -ENOSPC or -ENOMEM. */
+MUST_USE
+int loop_add(struct loop *loop, struct loop_source *source);
 
 /* Changes the events waited for (no system call when nothing changes). */
 void loop_modify(struct loop *loop, struct loop_source *source, uint32_t events);
 
-/* Unregisters; does not close the descriptor; sets source->fd to -1. Harmless on fd -1. */
+/* Unregisters, and sets source->fd to -1. Does not close the descriptor, and is called before it
+ * is closed. Harmless on fd -1. */
 void loop_remove(struct loop *loop, struct loop_source *source);
 
 void loop_timer_init(struct loop_timer *timer, void (*on_due)(struct loop_timer *timer));
-/* (Re)starts: due `delay_ms` after loop_now_ms. */
+
+/* (Re)starts: due `delay_ms` after loop_now_ms. A delay of 0 or less is due in this turn when
+ * timers have not run yet, otherwise in the next. */
 void loop_timer_start(struct loop *loop, struct loop_timer *timer, int64_t delay_ms);
+
+/* Harmless when the timer is not running. */
 void loop_timer_stop(struct loop *loop, struct loop_timer *timer);
 bool loop_timer_is_running(const struct loop_timer *timer);
 
 void loop_deferred_init(struct loop_deferred *deferred,
                         void (*on_deferred)(struct loop_deferred *deferred));
+
 /* Asks for one call at the end of this turn; asking again is free. Work deferred by deferred work
- * runs in the same turn, up to a bound, then in the next. */
+ * runs in the same turn, up to a bound, then in the next, which does not wait. */
 void loop_defer(struct loop *loop, struct loop_deferred *deferred);
 void loop_undefer(struct loop_deferred *deferred);
 

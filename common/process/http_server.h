@@ -1,0 +1,93 @@
+/* A small HTTP/1.1 server inside the loop: for control's REST API and every program's admin pages.
+ *
+ *     request ─▶ on_request ─▶ http_request_answer, now or in a later turn, exactly once
+ *                     └──────▶ on_gone, if the client leaves before the answer
+ *
+ * The whole body has arrived when on_request is called. The server answers by itself what no
+ * handler should see: 400 (not HTTP, bad target), 413 (body over the limit, not read on), 431
+ * (headers over the limit). HEAD is shown to the handler as GET. libmicrohttpd does the protocol;
+ * it has no thread of its own.
+ *
+ * One thread. A handler may answer from within on_request. A request belongs to the server; the
+ * pointer is valid until it is answered or gone.
+ */
+#ifndef SLIP_PROCESS_HTTP_SERVER_H
+#define SLIP_PROCESS_HTTP_SERVER_H
+
+#include "common/process/address.h"
+#include "common/process/http_target.h"
+#include "common/process/loop.h"
+
+struct http_server;
+struct http_request;
+
+struct http_handler {
+    void (*on_request)(void *context, struct http_request *request);
+    /* May be NULL when every request is answered from within on_request. The request must not be
+     * answered any more, and is freed after the call. */
+    void (*on_gone)(void *context, struct http_request *request);
+};
+
+struct http_limits {
+    size_t body_bytes;        /* of one request */
+    size_t header_bytes;      /* request line and headers */
+    int64_t idle_timeout_ms;  /* a connection from which nothing came for this long is closed */
+    unsigned int connections; /* more wait in the kernel's queue */
+};
+
+struct http_header {
+    const char *name;
+    const char *value;
+};
+
+struct http_answer {
+    unsigned int status;      /* 200 … 599 */
+    const char *content_type; /* NULL: none */
+    struct span body;
+    const struct http_header *headers; /* further ones, or NULL */
+    size_t header_count;
+};
+
+/* Listens on `address`, which is not shared with other processes. `handler` is copied. Returns 0
+ * and a server for http_server_destroy(); or what listener_open() returns (-EADDRINUSE …), or
+ * -ENOMEM. */
+MUST_USE
+int http_server_open(struct loop *loop, const struct address *address,
+                     const struct http_handler *handler, void *context,
+                     const struct http_limits *limits, struct http_server **ret_server);
+
+/* The port it listens on, also when port 0 was asked for. */
+uint16_t http_server_port(const struct http_server *server);
+
+/* No new connections from now on; idle ones are closed, answers in flight finish. `on_drained` is
+ * called once, from the loop, when the last connection has ended. */
+void http_server_drain(struct http_server *server, void (*on_drained)(void *context));
+
+/* Cuts what is left; unanswered requests are told to on_gone. Sets *server to NULL; accepts NULL
+ * inside. Not from within on_request or on_gone. */
+void http_server_close(struct http_server **server);
+
+/* "GET", "POST", … "GET" also for HEAD. */
+struct span http_request_method(const struct http_request *request);
+/* Path, decoded segments, decoded query. */
+const struct http_target *http_request_target(const struct http_request *request);
+/* The value of a header, or an empty span with data == NULL. */
+struct span http_request_header(const struct http_request *request, const char *name);
+struct span http_request_body(const struct http_request *request);
+/* The client's IP address in text, for logs. */
+const char *http_request_client(const struct http_request *request);
+
+/* A pointer of the handler's, kept with the request; NULL at first. */
+void http_request_set_context(struct http_request *request, void *context);
+void *http_request_context(const struct http_request *request);
+
+/* Answers; everything in `answer` is copied. The request is gone for the handler after it (no
+ * on_gone follows). */
+void http_request_answer(struct http_request *request, const struct http_answer *answer);
+
+/* Answers with application/problem+json (RFC 9457): {type, title, status, detail}. `type` is a
+ * stable URI reference; `detail` may be empty and may come from outside. */
+void http_request_answer_problem(struct http_request *request, unsigned int status,
+                                 const char *type, const char *title, struct span detail);
+
+#endif
