@@ -93,7 +93,7 @@ struct span json_take_raw(struct json_reader *reader);
 void json_skip(struct json_reader *reader);
 
 /* Takes a string that will become text: fails on another kind and on half a surrogate pair. Its
- * text is json_string_append()ed or json_unescape()d. */
+ * text is json_string_inside() when it has no escapes, otherwise what json_unescape() writes. */
 struct json_value json_take_string(struct json_reader *reader);
 
 /* Takes a whole number in minimum … maximum, without fraction or exponent. */
@@ -129,6 +129,10 @@ static inline struct span json_string_inside(const struct json_value *string)
  * shrink). 0 with the length, or -EINVAL for half a surrogate pair (RFC 8259 §8.2). */
 MUST_USE
 int json_unescape(const struct json_value *string, char *text, size_t *ret_length);
+
+/* A string value holds no half of a surrogate pair: json_unescape() will not fail. */
+MUST_USE
+bool json_string_is_text(const struct json_value *string);
 
 /* The writer. `text` is valid UTF-8; everything that it may hold is escaped as RFC 8259 §7 asks. */
 void json_append_string(struct buffer *buffer, struct span text);  /* with its quotes */
