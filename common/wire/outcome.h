@@ -3,6 +3,15 @@
 #ifndef SLIP_WIRE_OUTCOME_H
 #define SLIP_WIRE_OUTCOME_H
 
+/* refused.code: why there is no session. */
+enum link_refusal {
+    LINK_REFUSED_STACK = 1, /* another STACK_NAME */
+    LINK_REFUSED_ROLE = 2,  /* this process does not talk to that role */
+    LINK_REFUSED_FULL = 3,  /* too many peers */
+    LINK_REFUSED_NAME = 4,  /* no name, or one with characters that names do not have */
+    LINK_REFUSED_ALIAS = 5, /* this very process is linked already, through another address */
+};
+
 /* snapshot_entry.state, and the state column of the table connections. */
 enum connection_state {
     CONNECTION_OPENING = 0, /* the handshake waits for the backend */
