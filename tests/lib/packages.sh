@@ -1,0 +1,12 @@
+# shellcheck shell=bash
+# What the tests need beyond what deploy/up installs.
+
+# shellcheck source=deploy/lib/packages.sh
+source deploy/lib/packages.sh
+
+TEST_PACKAGES=(clang clang-format clang-tidy cppcheck shellcheck python3 python3-pytest python3-jwt
+    python3-jsonschema libcmocka-dev libwebsockets-dev libclang-rt-14-dev)
+
+install_packages() {
+    install_missing "${BUILD_PACKAGES[@]}" "${RUN_PACKAGES[@]}" "${TEST_PACKAGES[@]}"
+}
