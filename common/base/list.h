@@ -71,8 +71,8 @@ static inline void list_splice(struct list *to, struct list *from)
     (list_is_empty(list) ? NULL : LIST_ENTRY((list)->next, type, member))
 
 /* The current element may be removed or freed inside the loop; others may not. */
-#define LIST_FOR_EACH(list, link)                                                     \
-    for (struct list *link = (list)->next, *link##_next = link->next; link != (list); \
+#define LIST_FOR_EACH(head, link)                                                     \
+    for (struct list *link = (head)->next, *link##_next = link->next; link != (head); \
          link = link##_next, link##_next = link->next)
 
 #endif
