@@ -10,13 +10,14 @@
 #ifndef SLIP_EDGE_PROTOCOL_FORWARDED_H
 #define SLIP_EDGE_PROTOCOL_FORWARDED_H
 
-#include "edge/protocol/address.h"
+#include "edge/protocol/client_address.h"
 #include "edge/protocol/request.h"
 
 /* The client's address. `peer` is who speaks to us: from accept() or the PROXY protocol. An entry
  * may carry a port, IPv6 then in brackets. `is_trusted` gets `context`. */
-struct address forwarded_client(const struct address *peer, const struct request *request,
-                                bool (*is_trusted)(void *context, const struct address *address),
-                                void *context);
+struct client_address
+forwarded_client(const struct client_address *peer, const struct request *request,
+                 bool (*is_trusted)(void *context, const struct client_address *address),
+                 void *context);
 
 #endif
