@@ -19,7 +19,10 @@
 #include "common/process/config.h"
 #include "common/process/loop.h"
 
-enum { EXIT_USAGE = 2, EXIT_FROZEN = 3 };
+enum {
+    EXIT_USAGE = 2,  /* arguments or settings are wrong: starting again will not help */
+    EXIT_FROZEN = 3, /* frozen, or declared dead by the others: start me again */
+};
 
 enum lifecycle_state { LIFECYCLE_RUNNING, LIFECYCLE_DRAINING, LIFECYCLE_STOPPED };
 
@@ -66,8 +69,9 @@ void lifecycle_ready(struct lifecycle *lifecycle);
 /* The actor has drained: the loop ends after this turn, exit code 0. */
 void lifecycle_stopped(struct lifecycle *lifecycle);
 
-/* The actor cannot go on, and has logged why: the loop ends after this turn, exit code 1. */
-void lifecycle_fail(struct lifecycle *lifecycle);
+/* The actor cannot go on, and has logged why: the loop ends after this turn. `exit_code` is
+ * EXIT_FAILURE or EXIT_FROZEN. The first call counts. */
+void lifecycle_fail(struct lifecycle *lifecycle, int exit_code);
 
 /* Begins to drain as the first signal does; for a program that decides to leave by itself. */
 void lifecycle_drain(struct lifecycle *lifecycle);

@@ -19,9 +19,8 @@
 #include "common/process/program.h"
 
 /* The values of each label: LABEL_HANDSHAKE_ACCEPTED, LABEL_HANDSHAKE_REFUSED …;
- * LABEL_COUNT_handshake is how
- * many there are. */
-#define VALUE(id, text)          id,
+ * LABEL_COUNT_handshake is how many there are. */
+#define VALUE(id, text)          LABEL_##id,
 #define LABEL(set, name, values) enum metric_label_##set{values LABEL_COUNT_##set};
 #define METRIC(id, name, kind, unit, label, programs, help)
 #include "common/process/metrics.def"

@@ -23,6 +23,11 @@ MUST_USE
 int network_list_parse(struct span text, struct network_list *ret_list);
 void network_list_fini(struct network_list *list);
 
+enum { NETWORK_TEXT_SIZE = 56 };
+
+/* Writes `address/length` into NETWORK_TEXT_SIZE characters, IPv4 in its own form. */
+void network_format(const struct network *network, char ret_text[NETWORK_TEXT_SIZE]);
+
 /* Is the address (AF_INET, AF_INET6, v4-mapped included) in one of the networks? Other families
  * never are. */
 bool network_contains(const struct network_list *list, const struct sockaddr *address);
