@@ -5,13 +5,14 @@
 
 #include "common/base/buffer.h"
 
-#define CONTRACT_ERROR_NO_INDEX SIZE_MAX
+#define CONTRACT_ERROR_NO_INDEX    SIZE_MAX
+#define CONTRACT_ERROR_NO_POSITION SIZE_MAX
 
 struct contract_error {
     size_t index;       /* the command, from 0; CONTRACT_ERROR_NO_INDEX when it is the whole body */
     const char *field;  /* the member at fault, or NULL */
     const char *reason; /* "is too long", "is missing", … */
-    size_t position;    /* byte in the body */
+    size_t position;    /* byte in the body, or CONTRACT_ERROR_NO_POSITION */
 };
 
 /* Appends one sentence without a full stop: `events[3].channel is too long (byte 812)`. */

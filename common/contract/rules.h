@@ -17,7 +17,6 @@
 #define RULES_REFUSAL_STATUS_DEFAULT  403
 #define RULES_CLOSE_CODE_DEFAULT      1000
 #define RULES_CLOSE_CODE_NONE         1005 /* what a CLOSE event says when the client gave no code */
-#define RULES_METADATA_DEPTH_MAX      56   /* leaves room for the levels of a body around it */
 
 /* All headers of one answer together, counted as `name: value\r\n`. Whoever writes a handshake
  * response has room for them. */
@@ -27,6 +26,10 @@
 /* Valid UTF-8, 1 … limit bytes, no control character (U+0000–U+001F, U+007F–U+009F). */
 MUST_USE
 const char *rules_check_channel(struct span channel, size_t limit_bytes);
+
+/* One JSON value (RFC 8259) and nothing after it, of at most `limit_bytes`. */
+MUST_USE
+const char *rules_check_metadata(struct span metadata, size_t limit_bytes);
 
 /* Codes that an end point may put into a close frame (RFC 6455 §7.4 and IANA's registry):
  * 1000–1003, 1007–1014 and 3000–4999; not 1004, 1005, 1006, 1015. */

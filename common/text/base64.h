@@ -27,7 +27,8 @@ void base64_append(struct buffer *buffer, struct span data);
 /* Appends the URL-safe form without padding (§5). */
 void base64url_append(struct buffer *buffer, struct span data);
 
-/* Decodes the padded form into `data`, which has base64_decoded_room(text.length) bytes.
+/* Decodes the padded form into `data`, which has base64_decoded_room(text.length) bytes, or is
+ * where the text stands: decoding in place is allowed.
  * 0 with the length, or -EINVAL (then `data` holds rubbish). */
 MUST_USE
 int base64_decode(struct span text, char *data, size_t *ret_length);

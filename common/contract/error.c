@@ -1,0 +1,17 @@
+#include "common/contract/error.h"
+
+void contract_error_append(const struct contract_error *error, struct buffer *buffer)
+{
+    if (error->index != CONTRACT_ERROR_NO_INDEX)
+        buffer_append_format(buffer, "events[%zu]", error->index);
+    else if (!error->field)
+        buffer_append_text(buffer, "the body");
+    if (error->field) {
+        if (error->index != CONTRACT_ERROR_NO_INDEX)
+            buffer_append_byte(buffer, '.');
+        buffer_append_text(buffer, error->field);
+    }
+    buffer_append_format(buffer, " %s", error->reason);
+    if (error->position != CONTRACT_ERROR_NO_POSITION)
+        buffer_append_format(buffer, " (byte %zu)", error->position);
+}
