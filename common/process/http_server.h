@@ -3,7 +3,8 @@
  *     request ─▶ on_request ─▶ http_request_answer, now or in a later turn, exactly once
  *                     └──────▶ on_gone, if the client leaves before the answer
  *
- * The whole body has arrived when on_request is called. The server answers by itself what no
+ * The whole body has arrived when on_request is called. A client that closes its sending side has
+ * left. The server answers by itself what no
  * handler should see: 400 (not HTTP, bad target), 413 (body over the limit, not read on), 431
  * (headers over the limit). HEAD is shown to the handler as GET. libmicrohttpd does the protocol;
  * it has no thread of its own.
@@ -29,9 +30,11 @@ struct http_handler {
 };
 
 struct http_limits {
-    size_t body_bytes;        /* of one request */
-    size_t header_bytes;      /* request line and headers */
-    int64_t idle_timeout_ms;  /* a connection from which nothing came for this long is closed */
+    size_t body_bytes;   /* of one request */
+    size_t header_bytes; /* request line and headers, about */
+    /* For a whole request, from when the connection was opened or last answered; and for a client
+     * that does not read its answer. The connection is cut then. At least 1000. */
+    int64_t timeout_ms;
     unsigned int connections; /* more wait in the kernel's queue */
 };
 
@@ -81,8 +84,8 @@ const char *http_request_client(const struct http_request *request);
 void http_request_set_context(struct http_request *request, void *context);
 void *http_request_context(const struct http_request *request);
 
-/* Answers; everything in `answer` is copied. The request is gone for the handler after it (no
- * on_gone follows). */
+/* Answers; everything in `answer` is copied. A header that holds CR or LF is left out. The request
+ * is gone for the handler after it (no on_gone follows). */
 void http_request_answer(struct http_request *request, const struct http_answer *answer);
 
 /* Answers with application/problem+json (RFC 9457): {type, title, status, detail}. `type` is a

@@ -2,7 +2,8 @@
  *
  *     /v1/channels/a%2Fb/members?limit=10&after=x%26y
  *     path      the part before '?', as sent
- *     segments  "v1" "channels" "a/b" "members"     decoded one by one, so %2F stays inside
+ *     segments  "v1" "channels" "a/b" "members"     decoded one by one, so %2F stays inside;
+ *                                               "/" has none, "/a/" has "a" and ""
  *     query     limit → "10", after → "x&y"         '+' is a space, the first of a name counts
  *
  * Decoded spans point into memory that the structure owns.

@@ -2,6 +2,8 @@
 #ifndef SLIP_PROCESS_PROGRAM_H
 #define SLIP_PROCESS_PROGRAM_H
 
+#include <stdio.h>
+
 /* Bits, so that a table's line may name several. */
 enum program_id {
     PROGRAM_EDGE = 1,
@@ -13,5 +15,8 @@ enum program_id {
 
 /* "slip-edge", "slip-router", "slip-webhook-worker", "slip-control". */
 const char *program_name(enum program_id program);
+
+/* Writes a set of programs for a reader: "all", or "edge, worker". */
+void program_write_set(unsigned int programs, FILE *stream);
 
 #endif
