@@ -1,0 +1,105 @@
+#include "tests/unit/database/postgres.h"
+
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/base/base.h"
+
+/* Runs `command` in a shell, as postgres when we are root; stops the program when it fails. */
+static void run(const char *command)
+{
+    char line[1024];
+    const char *as =
+        geteuid() == 0 ? "setpriv --reuid postgres --regid postgres --clear-groups " : "";
+    int length = snprintf(line, sizeof line, "%ssh -c '%s'", as, command);
+
+    ASSERT(length > 0 && (size_t)length < sizeof line);
+    int status = system(line);
+    if (status != 0) {
+        fprintf(stderr, "failed (%d): %s\n", status, line);
+        exit(1);
+    }
+}
+
+void postgres_create(struct postgres *postgres)
+{
+    char command[512];
+
+    snprintf(postgres->directory, sizeof postgres->directory, "/tmp/slip-postgres-XXXXXX");
+    ASSERT(mkdtemp(postgres->directory));
+    const struct passwd *owner = geteuid() == 0 ? getpwnam("postgres") : getpwuid(geteuid());
+    ASSERT(owner && chown(postgres->directory, owner->pw_uid, owner->pw_gid) == 0);
+    snprintf(postgres->url, sizeof postgres->url, "host=%s user=owner dbname=postgres",
+             postgres->directory);
+    snprintf(command, sizeof command,
+             "cd / && " POSTGRES_BIN "/initdb -D %s/data -U owner -A trust -E UTF8 --locale=C -N"
+             " >%s/initdb.log 2>&1",
+             postgres->directory, postgres->directory);
+    run(command);
+    postgres_start(postgres);
+}
+
+void postgres_start(const struct postgres *postgres)
+{
+    char command[512];
+
+    snprintf(command, sizeof command,
+             "cd / && " POSTGRES_BIN "/pg_ctl -D %s/data -w -s -l %s/log"
+             " -o \"-c listen_addresses= -k %s -c fsync=off -c max_connections=20\" start",
+             postgres->directory, postgres->directory, postgres->directory);
+    run(command);
+}
+
+void postgres_stop(const struct postgres *postgres, const char *mode)
+{
+    char command[512];
+
+    snprintf(command, sizeof command, "cd / && " POSTGRES_BIN "/pg_ctl -D %s/data -w -s -m %s stop",
+             postgres->directory, mode);
+    run(command);
+}
+
+void postgres_remove(struct postgres *postgres)
+{
+    char command[512];
+
+    postgres_stop(postgres, "immediate");
+    snprintf(command, sizeof command, "rm -rf %s/*", postgres->directory);
+    run(command);
+    rmdir(postgres->directory);
+}
+
+char *postgres_ask(const struct postgres *postgres, const char *sql)
+{
+    char path[96], command[512];
+    char text[65536];
+
+    snprintf(path, sizeof path, "%s-sql", postgres->directory);
+    FILE *file = fopen(path, "w");
+    ASSERT(file && fputs(sql, file) >= 0 && fclose(file) == 0);
+    snprintf(command, sizeof command, POSTGRES_BIN "/psql -qAtX -v ON_ERROR_STOP=1 -d '%s' -f %s",
+             postgres->url, path);
+    FILE *pipe = popen(command, "r");
+    ASSERT(pipe);
+    size_t length = fread(text, 1, sizeof text - 1, pipe);
+    ASSERT(pclose(pipe) == 0 && unlink(path) == 0);
+    while (length > 0 && text[length - 1] == '\n')
+        length--;
+    return xmemdup0(text, length);
+}
+
+void postgres_freeze(const struct postgres *postgres, int is_frozen)
+{
+    char command[512];
+
+    snprintf(command, sizeof command,
+             "master=$(head -1 %s/data/postmaster.pid); kill -%s $master"
+             " $(cat /proc/$master/task/$master/children)",
+             postgres->directory, is_frozen ? "STOP" : "CONT");
+    run(command);
+}
