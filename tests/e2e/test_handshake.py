@@ -151,7 +151,7 @@ def test_hundreds_can_be_pending(ring):
     clients = [ring.client() for _ in range(count * 10)]
     for client in clients:
         client.send_raw(client.request())
-    until(lambda: ring.edge.metric("slip_pending") == count * 10,
+    until(lambda: ring.edge.metric("slip_connections_pending") == count * 10,
           lambda: f"{count * 10} pending, they are {ring.edge.metric('slip_pending')}")
     may_answer.set()
     for client in clients:
@@ -168,7 +168,7 @@ def test_a_client_that_gives_up_while_pending_leaves_nothing_and_gets_its_close(
     client.send_raw(client.request())
     opened = ring.backend.wait_for("OPEN")[0]["connectionId"]
     getattr(client, leave)()
-    until(lambda: ring.edge.metric("slip_pending") == 0, "the edge to notice that the client left")
+    until(lambda: ring.edge.metric("slip_connections_pending") == 0, "the edge to notice that the client left")
     may_answer.set()
     close = ring.backend.wait_for("CLOSE")[0]
     assert close["connectionId"] == opened and close["code"] == 1006, close
@@ -184,7 +184,7 @@ def test_a_client_that_gives_up_and_is_refused_gets_no_close(ring):
     client.send_raw(client.request())
     gone = ring.backend.wait_for("OPEN")[0]["connectionId"]
     client.reset()
-    until(lambda: ring.edge.metric("slip_pending") == 0, "the edge to notice that the client left")
+    until(lambda: ring.edge.metric("slip_connections_pending") == 0, "the edge to notice that the client left")
     may_answer.set()
     until(lambda: not ring.query(f"select 1 from {{s}}.connections where connection_id = '{gone}'"),
           "its row to go")
