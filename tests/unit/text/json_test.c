@@ -39,8 +39,7 @@ static void test_valid(void **state)
         "\"\\\"\\\\\\/\\b\\f\\n\\r\\t\"",
         "{\"\":null}",
         "{\"a\":1,\"a\":2}",
-        "[\"gr\xc3\xbc\xc3\x9f"
-        "e\"]",
+        "[\"\xc3\xbc \xc3\x9f\"]",
         "\"\x7f\"",
         "\"a string of more than eight bytes\"",
     };
