@@ -3,6 +3,7 @@
 import json
 
 from harness.backend import accept
+from harness.process import run_once
 from harness.wait import until
 
 
@@ -82,7 +83,6 @@ def test_opening_connections_are_there_before_the_backend_has_answered(ring):
 
 
 def test_a_schema_newer_than_the_router_is_refused(stacks):
-    from harness.process import run_once  # pylint: disable=import-outside-toplevel
     stack = stacks()
     tables = ring_tables(stack)
     version = [table for table in tables if "migration" in table or "version" in table]

@@ -1,6 +1,7 @@
 """Two of each at once."""
 
 from harness.backend import accept
+from harness.ports import free_port
 from harness.wait import until
 
 
@@ -22,7 +23,6 @@ def everywhere(stack, channel="all", count=12):
 
 
 def two_of_each(stacks, **settings):
-    from harness.ports import free_port  # pylint: disable=import-outside-toplevel
     stack = stacks(edges=0, routers=2, workers=2, controls=2, **settings)
     for _ in range(2):
         stack.add_edge(EDGE_LISTEN=f"127.0.0.1:{free_port()}")

@@ -1,0 +1,171 @@
+"""What an operator sees and does: health, metrics, logs, settings, draining."""
+
+import json
+import re
+import signal
+
+import pytest
+from harness.backend import accept
+from harness.client import Refused
+from harness.ports import free_port
+from harness.process import run_once
+from harness.wait import until
+
+KINDS = ("edge", "router", "worker", "control")
+NEEDED = {"DATABASE_URL": "postgresql://u:geheim@127.0.0.1/d", "JWT_SECRET": "s3cret", "TARGET_URL": "http://x/"}
+
+
+def test_every_process_serves_its_admin_pages(ring):
+    for process in ring.processes():
+        assert process.admin("/healthz")[0] == 200, process.name
+        status, text = process.admin("/readyz")
+        assert status == 200 and json.loads(text)["ready"] is True, (process.name, text)
+        assert process.admin("/nothing")[0] == 404
+        metrics = process.admin("/metrics")[1]
+        for line in metrics.splitlines():
+            assert re.fullmatch(r"# (HELP|TYPE) slip_\w+ .+|slip_\w+(\{[^}]*\})? \S+", line), line
+        assert "slip_process_resident_memory_bytes" in metrics
+
+
+def test_figures_move(ring):
+    ring.backend.on("TEXT", lambda event, _: [
+        {"type": "TEXT", "connectionId": event["connectionId"], "data": "x"}])
+    before = {name: ring.edge.metric(name, **labels) for name, labels in (
+        ("slip_handshakes_total", {"outcome": "accepted"}), ("slip_connections", {}))}
+    client = ring.connect()
+    client.send("hello")
+    client.receive()
+    assert ring.edge.metric("slip_connections") == before["slip_connections"] + 1
+    assert ring.edge.metric("slip_handshakes_total", outcome="accepted") == before["slip_handshakes_total"] + 1
+    assert ring.worker.metric("slip_webhook_duration_seconds_count") > 0
+    assert ring.edge.metric("slip_publish_delivery_seconds_count") > 0
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_help_version_and_settings(kind):
+    code, out, _ = run_once(kind, {}, ["--help"])
+    assert code == 0 and "STACK_NAME" in out and "ADMIN_LISTEN" in out
+    code, out, _ = run_once(kind, {}, ["--version"])
+    assert code == 0 and re.search(r"\d+\.\d+\.\d+", out)
+    code, out, errors = run_once(kind, NEEDED, ["--print-config"])
+    assert code == 0 and "STACK_NAME=slip-sockets" in out, (code, out, errors)
+    assert "geheim" not in out and "s3cret" not in out
+    code, _, errors = run_once(kind, NEEDED, ["--nonsense"])
+    assert code == 2 and "--nonsense" in errors
+
+
+@pytest.mark.parametrize("kind, name, value", [
+    ("edge", "PEER_TIMEOUT", "5 weeks"), ("edge", "PEER_TIMEOUT", "1ms"), ("edge", "EDGE_LISTEN", "nowhere"),
+    ("edge", "MAX_CONNECTIONS", "-1"), ("edge", "MAX_CONNECTIONS", "99999999999999999999"),
+    ("edge", "TRUSTED_PROXIES", "300.0.0.0/8"), ("edge", "DEFLATE", "perhaps"), ("edge", "STACK_NAME", "x" * 41),
+    ("edge", "LOG_LEVEL", "chatty"), ("edge", "ROUTER_ADDRESSES", "a,b"), ("edge", "HEARTBEAT_INTERVAL", "4s"),
+    ("router", "DATABASE_URL", ""), ("router", "WEBHOOK_ATTEMPTS", "0"), ("worker", "TARGET_URL", "ftp://x/"),
+    ("worker", "TARGET_URL", ""), ("worker", "JWT_SECRET", ""), ("control", "JWT_SECRET_FILE", "/no/such/file"),
+    ("control", "CONTROL_BODY_LIMIT", "4X")])
+def test_a_wrong_setting_is_one_line_and_exit_2(kind, name, value):
+    settings = {**NEEDED, name: value}
+    if name == "JWT_SECRET_FILE":
+        del settings["JWT_SECRET"]
+    code, _, errors = run_once(kind, settings)
+    lines = errors.strip().splitlines()
+    assert code == 2 and len(lines) == 1 and name.removesuffix("_FILE") in lines[0], (code, errors)
+    assert value in lines[0] or not value, errors
+    assert "s3cret" not in errors and "geheim" not in errors
+
+
+@pytest.mark.parametrize("kind, setting", [
+    ("edge", "ADMIN_LISTEN"), ("router", "ROUTER_LISTEN"), ("control", "CONTROL_LISTEN"),
+    ("control", "CONTROL_LINK_LISTEN")])
+def test_a_taken_port_is_one_clear_line(ring, kind, setting):
+    taken = {"ROUTER_LISTEN": ring.router_ports[0], "CONTROL_LISTEN": ring.rest_ports[0],
+             "CONTROL_LINK_LISTEN": ring.control_ports[0], "ADMIN_LISTEN": ring.edge.admin_port}[setting]
+    free = {"CONTROL_LISTEN": "127.0.0.1:0", "CONTROL_LINK_LISTEN": "127.0.0.1:0", "ROUTER_LISTEN": "127.0.0.1:0"}
+    code, _, errors = run_once(kind, {**ring.settings, **free, setting: f"127.0.0.1:{taken}"})
+    assert code == 1 and str(taken) in errors and "in use" in errors.lower(), (code, errors)
+
+
+def test_a_database_that_cannot_be_reached_shows_in_the_log_and_the_figures(stacks):
+    stack = stacks(DATABASE_URL=f"postgresql://slip:geheim@127.0.0.1:{free_port()}/slip")
+    assert stack.router.metric("slip_database_up") == 0
+    stack.connect().send("works without")
+    stack.backend.wait_for("TEXT")
+    for process in stack.processes():
+        assert "geheim" not in process.log(), f"{process.name} logged a password"
+    assert "database" in stack.router.log().lower()
+
+
+def test_logs_as_json(stacks):
+    stack = stacks(LOG_FORMAT="json")
+    stack.connect(headers={"Cookie": "evil\"quote\\"})
+    for process in stack.processes():
+        for line in process.log().splitlines():
+            entry = json.loads(line)
+            assert {"time", "level", "msg"} <= set(entry), line
+
+
+def test_secrets_are_never_logged(ring):
+    ring.connect()
+    for process in ring.processes():
+        log = process.log()
+        assert ring.rest.secret not in log, process.name
+        assert not re.search(r"eyJ[\w-]{10}", log), f"{process.name} logged a token"
+
+
+def test_readyz_fails_until_the_links_are_up(stacks):
+    stack = stacks()
+    lonely = stack.add_edge(EDGE_LISTEN=f"127.0.0.1:{free_port()}", ADMIN_LISTEN=f"127.0.0.1:{free_port()}",
+                            ROUTER_ADDRESSES=f"127.0.0.1:{free_port()}")
+    lonely.admin_port = int(lonely.environment["ADMIN_LISTEN"].rpartition(":")[2])
+    until(lambda: lonely.admin("/healthz")[0] == 200, "the admin page")
+    status, text = lonely.admin("/readyz")
+    assert status == 503 and json.loads(text)["reasons"], text
+
+
+def test_sigterm_drains_an_edge(stacks):
+    stack = stacks(DRAIN_SECONDS="1s", edges=2)
+    stack.backend.on("TEXT", lambda event, _: [
+        {"type": "TEXT", "connectionId": event["connectionId"], "data": "x"}])
+    clients = [stack.connect() for _ in range(20)]
+    opened = [event["connectionId"] for event in stack.backend.wait_for("OPEN", 20)]
+    ids = dict(zip(opened, clients))
+    leaving_id = opened[0][:10]
+    leaving = next(edge for edge in stack.edges if leaving_id in edge.log())
+    leaving.signal(signal.SIGTERM)
+    theirs = [connection for connection in ids if connection.startswith(leaving_id)]
+    assert 0 < len(theirs) < 20, "the kernel gave one edge everything"
+    for client in clients:
+        client.socket.settimeout(20)
+    closed = stack.backend.wait_for("CLOSE", len(theirs))
+    assert {event["connectionId"] for event in closed} == set(theirs)
+    assert {event["code"] for event in closed} == {1001}
+    assert leaving.wait_exit() == 0
+    until(lambda: not stack.query(f"select 1 from {{s}}.connections where edge_id = '{leaving_id}'"), "rows to go")
+    until(lambda: stack.query(f"select state from {{s}}.edges where edge_id = '{leaving_id}' and state = 'live'")
+          == [], "the edge to be off the roll")
+    stack.connect()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_sigterm_ends_with_0_and_a_second_one_at_once(stacks, kind):
+    stack = stacks(DRAIN_SECONDS="30s")
+    for _ in range(3):
+        stack.connect()
+    process = getattr(stack, kind)
+    process.signal(signal.SIGTERM)
+    if kind == "edge":
+        until(lambda: process.admin("/readyz")[0] in (503, 0), "readyz to say that it drains")
+        process.signal(signal.SIGTERM)
+    assert process.wait_exit() == 0
+    if kind == "edge":
+        stack.backend.wait_for("CLOSE", 3)
+
+
+def test_a_draining_edge_refuses_pending_and_new_clients(stacks):
+    stack = stacks(DRAIN_SECONDS="2s")
+    stack.backend.on("OPEN", lambda event, _: accept(event["connectionId"]))
+    stack.connect()
+    stack.edge.signal(signal.SIGTERM)
+    until(lambda: stack.edge.admin("/readyz")[0] != 200, "the edge to drain")
+    with pytest.raises((Refused, OSError)):
+        stack.connect()
+    assert stack.edge.wait_exit() == 0
