@@ -109,8 +109,7 @@ static void on_down(void *context, struct link *peer)
         moved++;
     }
     free(control);
-    log_warning("control lost", LOG_SPAN("control", link_peer_name(peer)),
-                LOG_UINT("answers_moved", moved));
+    worker_log_down("control down", peer, moved);
     send_parked(&worker->controls);
 }
 

@@ -118,8 +118,7 @@ static void on_down(void *context, struct link *peer)
 {
     struct worker *worker = context;
     struct router_peer *router = link_data(peer);
-    log_warning("router lost", LOG_SPAN("router", link_peer_name(peer)),
-                LOG_UINT("jobs_dropped", router->job_count));
+    worker_log_down("router down", peer, router->job_count);
     rolls_router_down(&worker->rolls, link_peer_name(peer), loop_now_ms(worker->loop));
     link_set_data(peer, NULL);
     router_destroy(&worker->routers, router);

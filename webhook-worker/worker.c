@@ -242,6 +242,19 @@ void worker_link_refused(void *context, struct link *peer, struct span reason)
               LOG_SPAN("reason", reason));
 }
 
+void worker_log_down(const char *message, const struct link *peer, size_t jobs)
+{
+    static const char *const ends[] = {
+        [LINK_END_NONE] = "none",         [LINK_END_RESYNC] = "it restarted",
+        [LINK_END_REPLACED] = "replaced", [LINK_END_BYE] = "it left",
+        [LINK_END_OVERFLOW] = "overflow", [LINK_END_FORGOTTEN] = "forgotten",
+        [LINK_END_DROPPED] = "silent",
+    };
+    enum log_level level = link_end(peer) == LINK_END_BYE ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING;
+    LOG_LINE(level, message, LOG_SPAN("peer", link_peer_name(peer)),
+             LOG_TEXT("why", ends[link_end(peer)]), LOG_UINT("jobs", jobs), LOG_END);
+}
+
 void worker_ignore(enum message_id id, const struct link *peer)
 {
     static struct log_limit limit;

@@ -77,6 +77,9 @@ void worker_check_drained(struct worker *worker);
 void worker_link_silent(void *context, struct link *peer);
 void worker_link_refused(void *context, struct link *peer, struct span reason);
 
+/* Logs the end of a session and how many jobs that touches; a farewell is no warning. */
+void worker_log_down(const char *message, const struct link *peer, size_t jobs);
+
 /* A message that this program does not take. */
 void worker_ignore(enum message_id id, const struct link *peer);
 
