@@ -1,0 +1,56 @@
+/* Control: takes commands (REST, and the answers to webhooks that workers pass on) to the edges
+ * that carry them out, and says when all have.
+ *
+ *     REST ─▶ rest_*.c ─┐                        ┌─▶ outbox ─▶ edge
+ *                       ├─▶ request.c ─▶ edge.c ─┤
+ *     worker ─▶ commands.c                       └─▶ outbox ─▶ edge
+ *                             ▲
+ *     roll.c, census.c ───────┘   which edges there are      channel_map.c   who may hold members
+ *
+ * It owns no connection's state and is the only copy of nothing: what it holds is rebuilt from the
+ * edges and the routers' rolls. Until it is (cold), it carries nothing out. One loop; the process
+ * has one of these.
+ */
+#ifndef SLIP_CONTROL_CONTROL_H
+#define SLIP_CONTROL_CONTROL_H
+
+#include "common/process/lifecycle.h"
+#include "control/census.h"
+#include "control/commands.h"
+#include "control/request.h"
+#include "control/rest.h"
+
+enum { CONTROL_NAME_LENGTH = 16 };
+
+struct control {
+    struct lifecycle *lifecycle;
+    struct loop *loop;
+    const struct config *config;
+    char name[CONTROL_NAME_LENGTH + 1];
+    struct link_set *links;
+    struct database *database;
+    struct roll roll;
+    struct census census;
+    struct channel_map channels;
+    struct edge_set edges;
+    struct request_set requests;
+    struct worker_set workers;
+    struct rest rest;
+    struct loop_timer tick;
+    struct loop_timer leaving; /* after the last REST answer: how long COMMANDS may still take */
+    int64_t started_ms;
+};
+
+/* For lifecycle_main. */
+int control_create(struct lifecycle *lifecycle, struct loop *loop, const struct config *config,
+                   void **ret_actor);
+void control_drain(void *actor);
+int64_t control_drain_limit_ms(const struct config *config);
+void control_check_ready(void *actor, struct readiness *readiness);
+void control_measure(void *actor);
+void control_destroy(void **actor);
+
+/* NULL when control is warm; else what it waits for, in words. */
+const char *control_cold_reason(const struct control *control);
+
+#endif

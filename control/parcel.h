@@ -1,0 +1,37 @@
+/* A parcel: the commands of one request as the edges see them, without knowing who asked.
+ *
+ * The request embeds it and keeps it, with everything it points to, until each command that was
+ * given to an edge has been told to on_applied or on_gone (or the edges are thrown away).
+ */
+#ifndef SLIP_CONTROL_PARCEL_H
+#define SLIP_CONTROL_PARCEL_H
+
+#include "common/base/list.h"
+#include "common/wire/wire.h"
+
+struct edge;
+
+struct parcel {
+    const struct record_command_body *commands;
+    size_t count;
+    struct span origin; /* empty: none */
+    uint64_t origin_first;
+    uint64_t taken_in_us; /* CLOCK_REALTIME */
+
+    /* The edge has applied the command. May free the parcel. */
+    void (*on_applied)(struct parcel *parcel, size_t index);
+    /* The edge is dead: the command has no effect there. May free the parcel. */
+    void (*on_gone)(struct parcel *parcel, size_t index);
+    /* The poll (below) is over: the connection is open, or never will be. */
+    void (*on_polled)(struct parcel *parcel);
+
+    /* The POLL_FOR_CONNECTION under way; one at a time. The edge's. */
+    struct {
+        struct list link;  /* in edge.polls */
+        struct edge *edge; /* NULL: none */
+        uint64_t number;
+        size_t index;
+    } poll;
+};
+
+#endif

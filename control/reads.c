@@ -1,0 +1,92 @@
+#include "control/reads.h"
+
+#include "common/process/log.h"
+#include "common/process/metrics.h"
+#include "control/control.h"
+
+static void answer_failure(struct rest_call *call, const struct database_answer *answer)
+{
+    static struct log_limit limit;
+
+    metric_add(METRIC_DATABASE_FAILURES, 1);
+    log_limited(&limit, LOG_LEVEL_WARNING, "a read failed", LOG_TEXT("sqlstate", answer->sqlstate),
+                LOG_TEXT("reason", answer->message));
+    switch (answer->kind) {
+    case DATABASE_BAD_DATA:
+        rest_answer_problem(call, PROBLEM_INVALID_PARAMETER,
+                            span_text("PostgreSQL cannot hold that value"));
+        break;
+    case DATABASE_LOST:
+    case DATABASE_BUSY:
+    case DATABASE_BROKEN:
+        rest_answer_problem(call, PROBLEM_DATABASE_AWAY, span_of(NULL, 0));
+        break;
+    case DATABASE_DONE:
+        break;
+    }
+}
+
+static void on_page(void *context, const struct database_answer *answer)
+{
+    struct rest_call *call = context;
+    struct buffer body = {0};
+
+    call->unit = NULL;
+    if (answer->kind != DATABASE_DONE) {
+        answer_failure(call, answer);
+        return;
+    }
+    page_append(call->page_limit, answer, &body);
+    rest_answer_json(call, 200, buffer_span(&body));
+    buffer_fini(&body);
+}
+
+static void on_row(void *context, const struct database_answer *answer)
+{
+    struct rest_call *call = context;
+
+    call->unit = NULL;
+    if (answer->kind != DATABASE_DONE)
+        answer_failure(call, answer);
+    else if (database_rows(answer, 0) == 0)
+        rest_answer_problem(call, call->none, span_of(NULL, 0));
+    else
+        rest_answer_json(call, 200, database_cell(answer, 0, 0, 0));
+}
+
+static void read_rows(struct rest_call *call, const struct database_statement *statement,
+                      const struct database_value *values, size_t count,
+                      void (*on_done)(void *, const struct database_answer *))
+{
+    struct database *database = call->rest->control->database;
+
+    if (database_query(database, statement, values, count, on_done, call, &call->unit) < 0) {
+        call->unit = NULL;
+        rest_answer_problem(call, PROBLEM_DATABASE_AWAY, span_of(NULL, 0));
+    }
+}
+
+void read_one(struct rest_call *call, const struct database_statement *statement,
+              const struct database_value *values, size_t count, enum problem none)
+{
+    call->none = none;
+    read_rows(call, statement, values, count, on_row);
+}
+
+void read_page(struct rest_call *call, const struct page *page,
+               const struct database_statement *statement, const struct database_value *values,
+               size_t count)
+{
+    call->page_limit = page->limit;
+    read_rows(call, statement, values, count, on_page);
+}
+
+bool read_page_parameters(struct rest_call *call, struct page *ret_page)
+{
+    const char *field;
+    const char *reason = page_parse(http_request_target(call->http),
+                                    call->rest->control->config->page_limit, ret_page, &field);
+    if (reason)
+        rest_answer_invalid(call, PROBLEM_INVALID_PARAMETER, field, reason);
+    return !reason;
+}

@@ -1,0 +1,133 @@
+/* The REST API: one HTTP server, two faces.
+ *
+ *     POST anything else    the contract's end point              rest_contract.c
+ *     /v1/…                 resources, described by openapi.json  rest_connections.c, …
+ *
+ *     http request ─▶ token ─▶ route ─▶ handler ─┬─▶ rest_carry_out(): commands, by request.c
+ *                                                ├─▶ rest_read…():     PostgreSQL, by page.c
+ *                                                └─▶ rest_answer…()    at once
+ *
+ * A call is one request being handled; it is freed by its answer, or when its client leaves. What
+ * it had begun goes on without it.
+ */
+#ifndef SLIP_CONTROL_REST_H
+#define SLIP_CONTROL_REST_H
+
+#include "common/contract/token.h"
+#include "common/process/config.h"
+#include "common/process/http_server.h"
+#include "control/problem.h"
+#include "control/request.h"
+
+struct control;
+struct rest_call;
+
+struct rest {
+    struct control *control;
+    struct http_server *server;
+    struct token_verifier *verifier;
+    struct command_limits limits;
+    struct list calls;
+    size_t call_count;
+    struct loop_timer draining; /* then what is left is answered 503 */
+};
+
+/* What is served at a method and a path. A `{name}` in the path stands for one segment. */
+struct rest_route {
+    const char *method;
+    const char *path;
+    void (*handle)(struct rest_call *call);
+    bool is_public; /* no token is asked for */
+};
+
+/* Every route under /v1. */
+extern const struct rest_route rest_routes[];
+extern const size_t rest_route_count;
+
+struct rest_call {
+    struct list link;
+    struct rest *rest;
+    struct http_request *http;
+    int64_t started_us;
+    struct span connection; /* {connectionId} of the path, decoded */
+    struct span channel;    /* {channel} */
+    bool is_contract;
+
+    /* commands */
+    struct request *request;
+    struct loop_timer timer;
+
+    /* a read */
+    struct database_unit *unit;
+    uint64_t page_limit;
+    enum problem none; /* when there is no row */
+};
+
+/* Serves; 0, or -errno of http_server_open(). */
+MUST_USE
+int rest_open(struct rest *rest, struct control *control);
+/* Every call ends. */
+void rest_close(struct rest *rest);
+/* No new connections; on_drained when the last call has its answer, at the latest after
+ * CONTROL_TIMEOUT. */
+void rest_drain(struct rest *rest, void (*on_drained)(void *context));
+
+/* ---- answers: each ends the call ---- */
+
+void rest_answer_json(struct rest_call *call, unsigned int status, struct span body);
+/* `detail` may be empty, and may quote the caller. */
+void rest_answer_problem(struct rest_call *call, enum problem problem, struct span detail);
+/* "<field> <reason>" */
+void rest_answer_invalid(struct rest_call *call, enum problem problem, const char *field,
+                         const char *reason);
+/* The contract's 403. */
+void rest_answer_text(struct rest_call *call, unsigned int status, const char *text);
+
+/* ---- rest_commands.c ---- */
+
+/* Where a command's fields come from besides the body. */
+struct rest_memory {
+    char *text; /* [body][connection id][channel], malloced */
+    struct span body;
+    struct span connection;
+    struct span channel;
+};
+
+/* Copies the body and the path's parts: commands may outlive the call. The caller frees `text`, or
+ * gives it to rest_carry_out(). */
+struct rest_memory rest_remember(const struct rest_call *call, struct span body);
+
+/* Carries out the commands and answers when they are applied; or answers why not. Takes the list
+ * and the memory. */
+void rest_carry_out(struct rest_call *call, struct command_list *list, struct rest_memory *memory);
+
+/* A command of a known type whose fields are in `body` but for the connection or channel, which
+ * are in the path: parses, checks, carries out, answers. */
+void rest_command(struct rest_call *call, enum command_type type, struct span body);
+
+/* NULL, or why the call cannot be carried out now (answered already). */
+bool rest_admit(struct rest_call *call);
+
+/* ---- the end points ---- */
+
+void rest_contract(struct rest_call *call);
+
+void rest_list_connections(struct rest_call *call);
+void rest_read_connection(struct rest_call *call);
+void rest_send_to_connection(struct rest_call *call);
+void rest_close_connection(struct rest_call *call);
+void rest_subscribe(struct rest_call *call);
+void rest_unsubscribe(struct rest_call *call);
+void rest_set_metadata(struct rest_call *call);
+
+void rest_list_channels(struct rest_call *call);
+void rest_read_channel(struct rest_call *call);
+void rest_list_members(struct rest_call *call);
+void rest_publish(struct rest_call *call);
+void rest_close_channel(struct rest_call *call);
+
+void rest_list_edges(struct rest_call *call);
+void rest_read_status(struct rest_call *call);
+void rest_openapi(struct rest_call *call);
+
+#endif

@@ -1,0 +1,120 @@
+#include "common/text/json.h"
+#include "common/text/utf8.h"
+#include "control/control.h"
+#include "control/queries.h"
+#include "control/reads.h"
+
+/* A query parameter as a value for PostgreSQL; null when it is not there. false: answered. */
+static bool take_filter(struct rest_call *call, const char *name, struct database_value *ret_value)
+{
+    struct span text;
+
+    *ret_value = DATABASE_NULL;
+    if (!http_target_parameter(http_request_target(call->http), name, &text))
+        return true;
+    const char *reason = rules_check_channel(text, PAGE_KEY_BYTES);
+    if (reason) {
+        rest_answer_invalid(call, PROBLEM_INVALID_PARAMETER, name, reason);
+        return false;
+    }
+    *ret_value = database_text(text);
+    return true;
+}
+
+void rest_list_connections(struct rest_call *call)
+{
+    struct database_value channel, edge;
+    struct page page;
+
+    if (!read_page_parameters(call, &page) || !take_filter(call, "channel", &channel) ||
+        !take_filter(call, "edge", &edge))
+        return;
+    struct database_value values[] = {page_after(&page), edge, page_rows(&page), channel};
+    if (channel.text.data)
+        read_page(call, &page, &query_connections_of_channel, values, 4);
+    else
+        read_page(call, &page, &query_connections, values, 3);
+}
+
+void rest_read_connection(struct rest_call *call)
+{
+    if (!utf8_is_valid(call->connection) ||
+        memchr(call->connection.data, '\0', call->connection.length)) {
+        rest_answer_problem(call, PROBLEM_NO_SUCH_CONNECTION, span_of(NULL, 0));
+        return;
+    }
+    struct database_value value = database_text(call->connection);
+    read_one(call, &query_connection, &value, 1, PROBLEM_NO_SUCH_CONNECTION);
+}
+
+/* Is `"binary": true` among the members? The command's own parser checks the rest. */
+static bool is_binary(struct span body, bool *ret_is_binary)
+{
+    struct json_reader reader;
+    struct span key;
+    bool binary = false;
+
+    json_reader_init(&reader, body);
+    json_enter_object(&reader);
+    while (json_next_key(&reader, &key)) {
+        if (span_is(key, "binary"))
+            binary = json_take_boolean(&reader);
+        else
+            json_skip(&reader);
+    }
+    *ret_is_binary = binary;
+    return json_finish(&reader) == 0;
+}
+
+/* {"data": "…"} or {"data": "<base64>", "binary": true} */
+static void send_message(struct rest_call *call, enum command_type text, enum command_type binary)
+{
+    struct span body = http_request_body(call->http);
+    bool binary_wanted = false;
+
+    if (!is_binary(body, &binary_wanted))
+        binary_wanted = false; /* not JSON: the command's parser says where */
+    rest_command(call, binary_wanted ? binary : text, body);
+}
+
+void rest_send_to_connection(struct rest_call *call)
+{
+    send_message(call, COMMAND_TEXT, COMMAND_BINARY);
+}
+
+void rest_publish(struct rest_call *call)
+{
+    send_message(call, COMMAND_PUBLISH_TEXT, COMMAND_PUBLISH_BINARY);
+}
+
+void rest_close_connection(struct rest_call *call)
+{
+    rest_command(call, COMMAND_CLOSE, http_request_body(call->http));
+}
+
+void rest_subscribe(struct rest_call *call)
+{
+    rest_command(call, COMMAND_SUBSCRIBE, span_of(NULL, 0));
+}
+
+void rest_unsubscribe(struct rest_call *call)
+{
+    rest_command(call, COMMAND_UNSUBSCRIBE, span_of(NULL, 0));
+}
+
+/* The body is the metadata itself; the parser wants it as a member. */
+void rest_set_metadata(struct rest_call *call)
+{
+    struct span metadata = http_request_body(call->http);
+    struct buffer body = {0};
+
+    if (!json_is_valid(metadata)) {
+        rest_answer_problem(call, PROBLEM_INVALID_BODY, span_text("the body is not JSON"));
+        return;
+    }
+    buffer_append_text(&body, "{\"metadata\":");
+    buffer_append_span(&body, metadata);
+    buffer_append_byte(&body, '}');
+    rest_command(call, COMMAND_SET_METADATA, buffer_span(&body));
+    buffer_fini(&body);
+}
