@@ -20,11 +20,11 @@ static int compare_headers(const void *left, const void *right)
 static const struct event_header **sorted_headers(const struct event_handshake *handshake)
 {
     size_t count = handshake->header_count;
-    const struct event_header **sorted = xcalloc(count + 1, sizeof sorted[0]);
+    const struct event_header **sorted = xcalloc(count + 1, sizeof(const struct event_header *));
 
     for (size_t i = 0; i < count; i++)
         sorted[i] = &handshake->headers[i];
-    qsort(sorted, count, sizeof sorted[0], compare_headers);
+    qsort(sorted, count, sizeof(const struct event_header *), compare_headers);
     return sorted;
 }
 

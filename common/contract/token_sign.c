@@ -54,7 +54,7 @@ void token_signer_destroy(struct token_signer **signer)
 const char *token_signer_token(struct token_signer *signer, int64_t now_ms, bool *ret_is_new)
 {
     int64_t age_ms = now_ms - signer->signed_at_ms;
-    bool is_good = signer->token && age_ms >= 0 && age_ms < TOKEN_RENEW_S * 1000;
+    bool is_good = signer->token && age_ms >= 0 && age_ms < TOKEN_RENEW_S * INT64_C(1000);
 
     if (!is_good) {
         free(signer->token);

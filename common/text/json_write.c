@@ -2,22 +2,27 @@
 #include "common/text/json_scan.h"
 #include "common/text/utf8.h"
 
-static void append_escape(struct buffer *buffer, unsigned char byte)
+static void append_escape(struct buffer *buffer, char byte)
 {
     static const char digits[] = "0123456789abcdef";
-    static const char letters[0x20] = {
-        ['\b'] = 'b', ['\f'] = 'f', ['\n'] = 'n', ['\r'] = 'r', ['\t'] = 't'};
+    static const char letters[0x80] = {
+        ['\b'] = 'b', ['\f'] = 'f', ['\n'] = 'n',  ['\r'] = 'r',
+        ['\t'] = 't', ['"'] = '"',  ['\\'] = '\\',
+    };
+    size_t code = (unsigned char)byte;
     char *out = buffer_reserve(buffer, 6);
 
+    ASSERT(code < sizeof letters);
     out[0] = '\\';
-    if (byte >= 0x20 || letters[byte]) {
-        out[1] = byte >= 0x20 ? (char)byte : letters[byte];
+    out[1] = letters[code];
+    if (letters[code]) {
         buffer_commit(buffer, 2);
         return;
     }
-    memcpy(out + 1, "u00", 3);
-    out[4] = digits[byte >> 4];
-    out[5] = digits[byte & 0xf];
+    out[1] = 'u';
+    out[2] = out[3] = '0';
+    out[4] = digits[code >> 4];
+    out[5] = digits[code & 0xf];
     buffer_commit(buffer, 6);
 }
 
@@ -30,7 +35,7 @@ void json_append_escaped(struct buffer *buffer, struct span text)
         buffer_append(buffer, at, (size_t)(run_end - at));
         at = run_end;
         if (at < end)
-            append_escape(buffer, (unsigned char)*at++);
+            append_escape(buffer, *at++);
     }
 }
 
