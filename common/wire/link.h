@@ -137,6 +137,7 @@ size_t link_set_up_count(const struct link_set *set);
 struct link_counters {
     uint64_t packets_sent, packets_received;
     uint64_t bytes_sent, bytes_received;
+    uint64_t published;  /* of the packets sent, those that went by XPUB */
     uint64_t resends;    /* packets sent again */
     uint64_t resyncs;    /* sessions the other side, or we, did not know */
     uint64_t gaps;       /* RESENDs asked for */

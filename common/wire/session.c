@@ -44,6 +44,7 @@ static int send_packet(struct link *link, enum link_path path, uint64_t number, 
     if (rc < 0)
         return rc;
     set->counters.packets_sent++;
+    set->counters.published += path == LINK_PATH_PUBLISH;
     set->counters.bytes_sent += length;
     link->sent_ms = loop_now_ms(set->loop);
     stream_receiver_told(&link->receiver);
