@@ -62,6 +62,7 @@ void buffer_append_byte(struct buffer *buffer, char byte)
 void buffer_append_format(struct buffer *buffer, const char *format, ...)
 {
     va_list arguments;
+    ASSERT(format); /* also tells gcc's UBSan build, which warns of a null one otherwise */
     va_start(arguments, format);
     int length = vsnprintf(NULL, 0, format, arguments);
     va_end(arguments);
