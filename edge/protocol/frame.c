@@ -168,15 +168,15 @@ static bool is_too_big(const struct frame_decoder *decoder, bool compressed, uin
     return so_far > limit || length > limit - so_far;
 }
 
-/* A data frame begins: the message of a first one is opened, unless the frame is all of it and is
- * here, so that it can be delivered where it lies. */
+/* The first frame of a message that is not here as a whole. The memory of an earlier message went
+ * with the call after its event, so the text's state and the buffer are new. */
 static void begin_message(struct frame_decoder *decoder, uint8_t opcode, bool compressed)
 {
     struct frame_partial *partial = need_partial(decoder);
+    ASSERT(partial->message.length == 0);
     partial->in_message = true;
     partial->is_text = opcode == FRAME_OPCODE_TEXT;
     partial->is_compressed = compressed;
-    partial->utf8 = (struct utf8_state){0};
 }
 
 /* A whole message. `checked`: its text was checked piece by piece. */

@@ -101,7 +101,8 @@ static void round_trips(void **state)
     for (size_t i = 0; i < ARRAY_LENGTH(lengths); i++) {
         struct buffer text = {0};
         fill(&text, lengths[i]);
-        for (uint8_t bits = DEFLATE_WINDOW_BITS_MIN; bits <= DEFLATE_WINDOW_BITS_MAX; bits++) {
+        for (int window = DEFLATE_WINDOW_BITS_MIN; window <= DEFLATE_WINDOW_BITS_MAX; window++) {
+            uint8_t bits = (uint8_t)window;
             struct buffer packed = {0}, again = {0};
             struct span back;
             buffer_append_text(&packed, "before");

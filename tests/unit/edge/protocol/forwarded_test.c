@@ -58,13 +58,14 @@ static void clients(void **state)
 {
     (void)state;
     for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
-        struct request request = {.header_count = 1};
+        struct request request = {0};
         struct client_address peer, client;
         char text[CLIENT_ADDRESS_TEXT_MAX];
-        request.headers[0] = (struct request_header){span_text("x-other"), span_text("192.0.2.77")};
         for (size_t k = 0; k < 3 && cases[i].headers[k]; k++)
             request.headers[request.header_count++] = (struct request_header){
                 span_text("x-forwarded-for"), span_text(cases[i].headers[k])};
+        request.headers[request.header_count++] =
+            (struct request_header){span_text("x-other"), span_text("192.0.2.77")};
         assert_int_equal(client_address_parse(span_text(cases[i].peer), &peer), 0);
         int trusted_network = 10;
         client = forwarded_client(&peer, &request, is_trusted, &trusted_network);

@@ -76,7 +76,8 @@ static void long_reason_is_cut_between_characters(void **state)
     memset(reason, 'a', sizeof(reason));
     frame_append_close(&out, 1000, span_of(reason, sizeof(reason)));
     assert_int_equal(out.length, 2 + FRAME_CONTROL_MAX);
-    memcpy(reason + 122, "\xce\xba", 2);
+    reason[122] = '\xce';
+    reason[123] = '\xba';
     buffer_clear(&out);
     frame_append_close(&out, 1000, span_of(reason, sizeof(reason)));
     assert_int_equal(out.length, 2 + 2 + 122);

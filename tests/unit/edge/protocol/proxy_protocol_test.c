@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "common/base/buffer.h"
 #include "edge/protocol/proxy_protocol.h"
 
 #define SIGNATURE "\r\n\r\n\0\r\nQUIT\n"
@@ -114,16 +115,20 @@ static void handshake_follows(void **state)
 static void longest_line(void **state)
 {
     (void)state;
-    char line[108];
+    struct buffer line = {0};
     struct proxy_header header;
-    memset(line, 'x', sizeof(line));
-    memcpy(line, "PROXY UNKNOWN ", 14);
-    assert_int_equal(proxy_protocol_parse(span_of(line, 106), &header), -EAGAIN);
-    assert_int_equal(proxy_protocol_parse(span_of(line, 107), &header), -EBADMSG);
-    memcpy(line + 105, "\r\n", 2);
-    assert_int_equal(proxy_protocol_parse(span_of(line, 107), &header), 0);
-    memcpy(line + 105, "x\r\n", 3);
-    assert_int_equal(proxy_protocol_parse(span_of(line, 108), &header), -EBADMSG);
+    buffer_append_text(&line, "PROXY UNKNOWN ");
+    while (line.length < 105)
+        buffer_append_byte(&line, 'x');
+    assert_int_equal(proxy_protocol_parse(buffer_span(&line), &header), -EAGAIN);
+    buffer_append_text(&line, "\r\n");
+    assert_int_equal(proxy_protocol_parse(buffer_span(&line), &header), 0);
+    line.length = 105;
+    buffer_append_text(&line, "x\r");
+    assert_int_equal(proxy_protocol_parse(buffer_span(&line), &header), -EBADMSG);
+    buffer_append_text(&line, "\n");
+    assert_int_equal(proxy_protocol_parse(buffer_span(&line), &header), -EBADMSG);
+    buffer_fini(&line);
 }
 
 int main(void)

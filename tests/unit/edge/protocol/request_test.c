@@ -100,6 +100,8 @@ static const struct request_case cases[] = {
     {"9112 6.1 chunked", "GET / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n", 400, 0},
     {"9112 6.1 both",
      "GET / HTTP/1.1\r\n" HOST "Content-Length: 0\r\nTransfer-Encoding: chunked\r\n\r\n", 400, 0},
+    {"9112 6.1 twice",
+     "GET / HTTP/1.1\r\n" HOST "Transfer-Encoding: a\r\nTransfer-Encoding: b\r\n\r\n", 400, 0},
     {"9112 6.1 identity", "GET / HTTP/1.1\r\n" HOST "Transfer-Encoding: identity\r\n\r\n", 400, 0},
     /* size: "GET /" is 5 bytes, " HTTP/1.1\r\n" 11, HOST 9, the end 2 */
     {"6585 5 limit reached",

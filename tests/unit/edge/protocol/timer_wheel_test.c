@@ -8,7 +8,9 @@
 #include "common/base/random.h"
 #include "edge/protocol/timer_wheel.h"
 
-enum { SLOT = TIMER_WHEEL_SLOT_MS, TURN = TIMER_WHEEL_SLOT_MS * TIMER_WHEEL_SLOTS };
+#define SLOT ((int64_t)TIMER_WHEEL_SLOT_MS)
+#define TURN (SLOT * TIMER_WHEEL_SLOTS)
+
 static const int64_t start_ms = 123456789;
 static const int64_t year_ms = INT64_C(365) * 86400 * 1000;
 
@@ -16,10 +18,10 @@ static struct timer_wheel wheel;
 
 struct alarm {
     struct wheel_timer timer;
-    int fired;
     int64_t again_after_ms; /* restart itself, > 0 */
     struct alarm *stops;    /* another one, stopped from the callback */
     struct alarm *starts;
+    int fired;
     bool frees;
 };
 
@@ -70,7 +72,8 @@ static void alarm_start(struct alarm *alarm, int64_t delay_ms)
 static void never_early_hardly_late(void **state)
 {
     (void)state;
-    static const int64_t delays[] = {1, 99, 100, 101, 5000, TURN - 1, TURN, TURN + 1, 10 * TURN};
+    static const int64_t delays[] = {1,        99,   100,      101,      5000, TURN - 2 * SLOT,
+                                     TURN - 1, TURN, TURN + 1, 10 * TURN};
     for (size_t i = 0; i < ARRAY_LENGTH(delays); i++) {
         struct alarm alarm = new_alarm();
         wheel_timer_init(&alarm.timer, ring);
@@ -78,6 +81,8 @@ static void never_early_hardly_late(void **state)
         int64_t due_ms = now_ms + delays[i];
         alarm_start(&alarm, delays[i]);
         assert_true(wheel_timer_is_running(&alarm.timer));
+        if (delays[i] < TURN - SLOT) /* no early wake-up within one turn */
+            assert_int_equal(timer_wheel_next_ms(&wheel), (due_ms + SLOT - 1) / SLOT * SLOT);
         while (alarm.fired == 0) {
             int64_t next_ms = timer_wheel_next_ms(&wheel);
             assert_true(next_ms > now_ms && next_ms < due_ms + SLOT);
@@ -219,7 +224,7 @@ static void at_random(void **state)
             timer_wheel_stop(&wheel, &alarms[i].timer);
             due[i] = INT64_MAX;
         } else {
-            due[i] = now_ms + (int64_t)random_below(random_below(2) ? 3000 : 3 * TURN);
+            due[i] = now_ms + (int64_t)random_below(random_below(2) ? 3000 : 3 * (uint64_t)TURN);
             timer_wheel_start(&wheel, &alarms[i].timer, due[i]);
         }
         int64_t next_ms = timer_wheel_next_ms(&wheel);
