@@ -1,0 +1,16 @@
+/* Admission: a complete request becomes a pending connection, or is refused at once.
+ *
+ * Plain HTTP and malformed handshakes get their 4xx. When the edge is full, draining, has no home
+ * router or is too far behind the backend, the answer is 503: a client that tries again may meet
+ * another edge.
+ */
+#ifndef SLIP_EDGE_ADMISSION_H
+#define SLIP_EDGE_ADMISSION_H
+
+#include "edge/client.h"
+
+/* Decides on the client, which is gone after it. The request stands at the beginning of
+ * client->received; what follows it there are early frames. */
+void admission_decide(struct client **client, const struct request *request);
+
+#endif

@@ -1,0 +1,142 @@
+#include "edge/client.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "common/process/log.h"
+#include "common/process/metrics.h"
+#include "edge/admission.h"
+#include "edge/edge.h"
+#include "edge/linger.h"
+#include "edge/protocol/proxy_protocol.h"
+
+enum { READ_BYTES = 16 << 10 };
+
+int client_release(struct client **client_place)
+{
+    struct client *client = *client_place;
+    int fd = client->source.fd;
+    *client_place = NULL;
+    loop_remove(client->edge->loop, &client->source);
+    timer_wheel_stop(&client->edge->wheel, &client->deadline);
+    list_remove(&client->link);
+    buffer_fini(&client->received);
+    free(client);
+    return fd;
+}
+
+static void cut(struct client *client)
+{
+    close(client_release(&client));
+}
+
+void client_cut_all(struct edge *edge)
+{
+    while (!list_is_empty(&edge->clients))
+        cut(LIST_FIRST(&edge->clients, struct client, link));
+}
+
+void client_refuse(struct client **client, int status, struct span detail, bool head_only)
+{
+    static const struct response_header retry = {.name = {"Retry-After", 11}, .value = {"1", 1}};
+    struct edge *edge = (*client)->edge;
+    struct buffer bytes = {0};
+    struct outbox outbox = {0};
+    refusal_append(&bytes, status, detail, &retry, status == 503 ? 1 : 0, head_only);
+    struct shared_frame *answer = shared_frame_new_raw(buffer_span(&bytes));
+    buffer_fini(&bytes);
+    outbox_push(&outbox, answer);
+    shared_frame_unref(&answer);
+    linger_begin(edge, client_release(client), &outbox);
+}
+
+static void refuse(struct client *client, int status, const char *detail)
+{
+    log_debug("request refused", LOG_INT("status", status), LOG_TEXT("detail", detail));
+    client_refuse(&client, status, span_text(detail), false);
+}
+
+static void on_deadline(struct wheel_timer *timer)
+{
+    struct client *client = CONTAINER_OF(timer, struct client, deadline);
+    metric_add_label(METRIC_HANDSHAKES, LABEL_HANDSHAKE_SLOW, 1);
+    refuse(client, 408, "The request did not arrive in time.");
+}
+
+static void malformed(struct client *client, int status, const char *detail)
+{
+    metric_add_label(METRIC_HANDSHAKES, LABEL_HANDSHAKE_MALFORMED, 1);
+    refuse(client, status, detail);
+}
+
+/* True: the PROXY header is taken off, or there is none to come. */
+static bool take_proxy_header(struct client *client)
+{
+    struct proxy_header header;
+    if (!client->expects_proxy)
+        return true;
+    int rc = proxy_protocol_parse(buffer_span(&client->received), &header);
+    if (rc == -EAGAIN)
+        return false;
+    if (rc < 0) {
+        malformed(client, 400, "The PROXY protocol header is malformed.");
+        return false;
+    }
+    client->expects_proxy = false;
+    if (header.has_source)
+        client->address = header.source;
+    buffer_consume(&client->received, header.consumed);
+    return true;
+}
+
+static void advance(struct client *client)
+{
+    struct request request;
+    struct refusal refusal;
+    if (!take_proxy_header(client) || client->received.length == 0)
+        return;
+    int rc = request_parse(&client->parser, client->received.data, client->received.length,
+                           &request, &refusal);
+    if (rc == -EBADMSG)
+        malformed(client, refusal.status, refusal.detail);
+    else if (rc == 0)
+        admission_decide(&client, &request);
+}
+
+static void on_event(struct loop_source *source, uint32_t events)
+{
+    struct client *client = CONTAINER_OF(source, struct client, source);
+    (void)events;
+    ssize_t length = recv(source->fd, client->edge->read_buffer, READ_BYTES, MSG_DONTWAIT);
+    if (length < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (length <= 0) {
+        cut(client);
+        return;
+    }
+    metric_add(METRIC_BYTES_IN, length);
+    buffer_append(&client->received, client->edge->read_buffer, (size_t)length);
+    advance(client);
+}
+
+void client_begin(struct edge *edge, int fd, const struct sockaddr *address)
+{
+    const struct config *config = edge->config;
+    struct client *client = xcalloc(1, sizeof(*client));
+    client->edge = edge;
+    client->address = client_address_of_socket(address);
+    client->expects_proxy =
+        config->proxy_protocol && network_contains(&config->trusted_proxies, address);
+    request_parser_init(&client->parser, config->handshake_limit_bytes);
+    wheel_timer_init(&client->deadline, on_deadline);
+    client->source = (struct loop_source){.fd = fd, .events = EPOLLIN, .on_event = on_event};
+    if (loop_add(edge->loop, &client->source) < 0) {
+        close(fd);
+        free(client);
+        return;
+    }
+    list_append(&edge->clients, &client->link);
+    timer_wheel_start(&edge->wheel, &client->deadline,
+                      edge_now_ms(edge) + config->handshake_timeout_ms);
+}

@@ -1,0 +1,125 @@
+#include "edge/drain.h"
+
+#include "common/process/log.h"
+#include "edge/edge.h"
+#include "edge/opening.h"
+
+static int64_t elapsed_ms(const struct drain *drain)
+{
+    return edge_now_ms(drain->edge) - drain->began_ms;
+}
+
+int64_t drain_limit_ms(const struct config *config)
+{
+    return 2 * config->drain_ms + 2 * config->close_timeout_ms + config->peer_timeout_ms;
+}
+
+static size_t clients_left(const struct edge *edge)
+{
+    return edge->in_stage[STAGE_OPEN] + edge->in_stage[STAGE_PENDING];
+}
+
+/* Closes one connection; false when it has no client that could be. A handshake that waits may
+ * still be accepted, until the last moment. */
+static bool close_one(struct connection *connection, bool is_last_moment)
+{
+    if (connection->stage == STAGE_OPEN)
+        connection_close(connection, CLOSE_GOING_AWAY, 0, (struct span){0});
+    else if (connection->stage == STAGE_PENDING && is_last_moment)
+        opening_answer(connection, 503);
+    else
+        return false;
+    return true;
+}
+
+/* So many that the rest is spread evenly over the rest of the time. */
+static void close_share(struct drain *drain)
+{
+    struct edge *edge = drain->edge;
+    int64_t left_ms = edge->config->drain_ms - elapsed_ms(drain);
+    bool is_last_moment = left_ms <= DRAIN_STEP_MS;
+    size_t open = edge->in_stage[STAGE_OPEN];
+    size_t share = is_last_moment ? SIZE_MAX : open * DRAIN_STEP_MS / (size_t)left_ms + 1;
+    TABLE_FOR_EACH(&edge->connections, link)
+    {
+        if (share > 0 && close_one(TABLE_ENTRY(link, struct connection, link), is_last_moment))
+            share--;
+    }
+}
+
+static bool is_overdue(const struct drain *drain)
+{
+    const struct config *config = drain->edge->config;
+    return elapsed_ms(drain) >= 2 * config->drain_ms + config->close_timeout_ms;
+}
+
+/* False: not all could be sent yet. */
+static bool say_leaving(struct drain *drain)
+{
+    struct home *home = &drain->edge->home;
+    const struct message_leaving leaving = {0};
+    if (!batch_hand_over(home))
+        return false;
+    struct buffer *packet = home_packet(home);
+    drain->left_number = link_number(home->link);
+    drain->left_session = home->session;
+    wire_put_leaving(packet, &leaving);
+    return true;
+}
+
+static bool has_left(const struct drain *drain)
+{
+    const struct home *home = &drain->edge->home;
+    return home->link && drain->left_session == home->session &&
+           link_received(home->link) >= drain->left_number;
+}
+
+static void advance(struct drain *drain)
+{
+    struct edge *edge = drain->edge;
+    if (drain->stage == DRAIN_CLOSING_CLIENTS) {
+        close_share(drain);
+        if (clients_left(edge) == 0) {
+            drain->stage = DRAIN_DELIVERING;
+            log_info("all clients are told to go",
+                     LOG_UINT("connections", edge->connections.count));
+        }
+    }
+    if (drain->stage == DRAIN_DELIVERING && (edge->connections.count == 0 || is_overdue(drain))) {
+        drain->stage = DRAIN_LEAVING;
+        log_info("leaving", LOG_UINT("events", edge->event_count));
+    }
+    if (drain->stage == DRAIN_LEAVING && drain->left_session != edge->home.session)
+        (void)say_leaving(drain);
+}
+
+static void on_step(struct loop_timer *timer)
+{
+    struct drain *drain = CONTAINER_OF(timer, struct drain, step);
+    if (drain->stage == DRAIN_LEAVING && has_left(drain)) {
+        log_info("drained", LOG_INT("ms", elapsed_ms(drain)));
+        lifecycle_stopped(drain->edge->lifecycle);
+        return;
+    }
+    advance(drain);
+    loop_timer_start(drain->edge->loop, timer, DRAIN_STEP_MS);
+}
+
+void drain_init(struct drain *drain, struct edge *edge)
+{
+    *drain = (struct drain){.edge = edge};
+    loop_timer_init(&drain->step, on_step);
+}
+
+void drain_begin(struct drain *drain)
+{
+    struct edge *edge = drain->edge;
+    if (drain_is_draining(drain))
+        return;
+    drain->stage = DRAIN_CLOSING_CLIENTS;
+    drain->began_ms = edge_now_ms(edge);
+    acceptor_close(&edge->acceptor);
+    log_info("draining", LOG_UINT("clients", clients_left(edge)),
+             LOG_INT("seconds", edge->config->drain_ms / 1000));
+    loop_timer_start(edge->loop, &drain->step, 0);
+}

@@ -1,0 +1,116 @@
+/* How a connection ends: connection.h says which way is for whom. */
+#include <unistd.h>
+
+#include "common/process/metrics.h"
+#include "edge/edge.h"
+#include "edge/linger.h"
+#include "edge/opening.h"
+#include "edge/traffic.h"
+
+_Static_assert((int)LABEL_COUNT_close == (int)CLOSE_REASON_COUNT,
+               "the label of closes_total follows close_code.def");
+
+/* What is told and sent: the row's, unless it leaves them to the case. */
+struct ending {
+    uint16_t code;
+    struct span text;
+};
+
+static struct ending ending_of(enum close_reason reason, uint16_t code, struct span text)
+{
+    const struct close_row *row = close_row(reason);
+    if (row->code != 0)
+        return (struct ending){.code = row->code, .text = span_text(row->text)};
+    return (struct ending){.code = code, .text = text};
+}
+
+static void push_frame(struct connection *connection, uint16_t code, struct span text)
+{
+    struct shared_frame *frame = shared_frame_new_close(code, text);
+    outbox_push(&connection->outbox, frame);
+    shared_frame_unref(&frame);
+    metric_add_label(METRIC_FRAMES_OUT, LABEL_FRAME_CLOSE, 1);
+}
+
+/* No message reaches it from now on. */
+static void leave_channels(struct connection *connection)
+{
+    struct edge *edge = connection->edge;
+    memberships_fini(&edge->channels, &connection->memberships, edge_now_ms(edge));
+}
+
+static void enter_closed(struct connection *connection, struct queued_event *event)
+{
+    ASSERT(connection->fd < 0);
+    leave_channels(connection);
+    frame_decoder_fini(&connection->decoder);
+    opening_destroy(&connection->opening);
+    outbox_fini(&connection->outbox);
+    shared_frame_unref(&connection->pong);
+    connection_enter(connection, STAGE_CLOSED);
+    connection_push_event(connection, event);
+}
+
+void connection_close(struct connection *connection, enum close_reason reason, uint16_t code,
+                      struct span text)
+{
+    ASSERT(connection->stage == STAGE_OPEN);
+    struct ending ending = ending_of(reason, code, text);
+    metric_add_label(METRIC_CLOSES, reason, 1);
+    leave_channels(connection);
+    /* Nobody waits for what did not fit; the client is to see why it ends. */
+    if (reason == CLOSE_SLOW_CONSUMER)
+        outbox_drop_unsent(&connection->outbox);
+    push_frame(connection, ending.code, ending.text);
+    connection->close_event = queued_event_new(EVENT_CLOSE, ending.text, ending.code);
+    connection_enter(connection, STAGE_CLOSING);
+    traffic_check_pause(connection);
+    traffic_mark_dirty(connection);
+}
+
+void connection_fail(struct connection *connection, enum close_reason reason, uint16_t code,
+                     struct span text)
+{
+    ASSERT(connection->stage == STAGE_OPEN);
+    struct ending ending = ending_of(reason, code, text);
+    struct queued_event *event = queued_event_new(EVENT_CLOSE, ending.text, ending.code);
+    metric_add_label(METRIC_CLOSES, reason, 1);
+    /* The client's own words are not repeated to it. */
+    push_frame(connection, ending.code,
+               reason == CLOSE_PEER_CLOSED ? (struct span){0} : ending.text);
+    int fd = traffic_detach(connection);
+    if (connection->is_deaf)
+        close(fd);
+    else
+        linger_begin(connection->edge, fd, &connection->outbox);
+    enter_closed(connection, event);
+}
+
+void connection_lose(struct connection *connection, enum close_reason reason)
+{
+    struct queued_event *event = connection->close_event;
+    connection->close_event = NULL;
+    if (!event) {
+        struct ending ending = ending_of(reason, 1006, (struct span){0});
+        event = queued_event_new(EVENT_CLOSE, ending.text, ending.code);
+        metric_add_label(METRIC_CLOSES, reason, 1);
+    }
+    close(traffic_detach(connection));
+    enter_closed(connection, event);
+}
+
+void connection_finish_closing(struct connection *connection)
+{
+    ASSERT(connection->stage == STAGE_CLOSING);
+    struct queued_event *event = connection->close_event;
+    connection->close_event = NULL;
+    linger_begin(connection->edge, traffic_detach(connection), &connection->outbox);
+    enter_closed(connection, event);
+}
+
+void connection_close_tombstone(struct connection *connection)
+{
+    ASSERT(connection->stage == STAGE_TOMBSTONE);
+    const struct close_row *row = close_row(CLOSE_PEER_GONE);
+    enter_closed(connection, queued_event_new(EVENT_CLOSE, span_text(row->text), row->code));
+}

@@ -1,0 +1,80 @@
+/* The home router: the one router that takes this edge's events and judges whether it lives.
+ *
+ *     batches   sealed ─▶ sent in this session ─▶ ACK, dropped        (batch.c)
+ *     facts     OPENED, SUBSCRIBED, UNSUBSCRIBED, METADATA            as they happen
+ *     snapshot  PULL ─▶ PAGE, again until the last                    (snapshot.c)
+ *
+ * The first home is the best by rendezvous_weight among the routers that welcomed us; it is kept
+ * as long as it is heard. After HOME_SILENT_TENTHS/10 of PEER_TIMEOUT of silence, or as long
+ * without a session, another one that is up is adopted. With each ADOPT a new session with the
+ * router begins: everything sealed and not acknowledged is sent again, in order.
+ *
+ * Facts are not kept while there is no home: the router pulls a snapshot when it has adopted us.
+ */
+#ifndef SLIP_EDGE_HOME_H
+#define SLIP_EDGE_HOME_H
+
+#include "common/wire/link.h"
+#include "edge/connection.h"
+
+enum { HOME_SILENT_TENTHS = 6, HOME_CHECK_MS = 100 };
+
+struct home {
+    struct edge *edge;
+    struct link_set *routers;
+    struct link *link; /* the home, while its session is up; else NULL */
+    struct link *last; /* only compared: the home we had */
+    int64_t lost_ms;   /* when the session ended (or the edge began) */
+    uint32_t session;  /* counts ADOPTs; 0: none yet */
+    bool is_adopted;   /* ADOPTED has come in this session */
+    struct loop_timer check;
+    struct list pumping; /* connections with batches to seal or to send */
+    struct loop_deferred pump;
+    struct list snapshot_cursor; /* in edge->in_order, between pages */
+    struct buffer scratch;
+};
+
+MUST_USE
+int home_open(struct home *home, struct edge *edge);
+
+/* Says BYE to all routers. Accepts one that was not opened. */
+void home_close(struct home *home);
+
+bool home_is_adopted(const struct home *home);
+
+/* No home for longer than PEER_TIMEOUT, or its link is full: nothing more can be taken in. */
+bool home_is_stuck(const struct home *home);
+
+/* The packet for facts and batches; NULL while there is no home. */
+struct buffer *home_packet(struct home *home);
+
+/* ---- facts ---- */
+
+void home_tell_opened(const struct connection *connection);
+void home_tell_metadata(const struct connection *connection);
+void home_tell_subscribed(const struct connection *connection, struct span channel);
+void home_tell_unsubscribed(const struct connection *connection, struct span channel);
+
+/* ---- batches (batch.c) ---- */
+
+/* The connection has events, or a place for a batch: looked at at the end of the turn. */
+void batch_pump(struct connection *connection);
+
+/* Seals and sends what can be, as long as the link takes it; the edge's deferred work. */
+void batch_pump_all(struct home *home);
+
+/* A new session with a router: every sealed batch is to be sent again. */
+void batch_begin_session(struct home *home);
+
+void batch_on_ack(struct home *home, const struct message_ack *ack);
+
+/* Sends every event that is left, above all limits, for the router to deliver without us. True
+ * when all is sent; false while there is no home or its link is full: try again. */
+MUST_USE
+bool batch_hand_over(struct home *home);
+
+/* ---- snapshot (snapshot.c) ---- */
+
+void snapshot_on_pull(struct home *home, const struct message_pull *pull);
+
+#endif

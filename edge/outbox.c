@@ -1,0 +1,124 @@
+#include "edge/outbox.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+enum { GATHERED_FRAMES = 64 };
+
+static struct shared_frame **place(struct outbox *outbox, uint32_t index)
+{
+    if (outbox->more)
+        return &outbox->more[(outbox->head + index) & (outbox->capacity - 1)];
+    return &outbox->few[(outbox->head + index) % OUTBOX_PLACES];
+}
+
+static void release(struct outbox *outbox)
+{
+    free(outbox->more);
+    *outbox = (struct outbox){0};
+}
+
+void outbox_fini(struct outbox *outbox)
+{
+    for (uint32_t i = 0; i < outbox->count; i++)
+        shared_frame_unref(place(outbox, i));
+    release(outbox);
+}
+
+static void grow(struct outbox *outbox)
+{
+    uint32_t capacity = outbox->more ? outbox->capacity * 2 : OUTBOX_PLACES * 4;
+    struct shared_frame **ring = xmalloc(capacity * sizeof(struct shared_frame *));
+    for (uint32_t i = 0; i < outbox->count; i++)
+        ring[i] = *place(outbox, i);
+    free(outbox->more);
+    outbox->more = ring;
+    outbox->capacity = capacity;
+    outbox->head = 0;
+}
+
+void outbox_push(struct outbox *outbox, struct shared_frame *frame)
+{
+    if (outbox->count == (outbox->more ? outbox->capacity : OUTBOX_PLACES))
+        grow(outbox);
+    *place(outbox, outbox->count) = shared_frame_ref(frame);
+    outbox->count++;
+    outbox->bytes += frame->length;
+}
+
+void outbox_drop_unsent(struct outbox *outbox)
+{
+    uint32_t kept = outbox->sent > 0 ? 1 : 0;
+    while (outbox->count > kept) {
+        struct shared_frame **last = place(outbox, --outbox->count);
+        outbox->bytes -= (*last)->length;
+        shared_frame_unref(last);
+    }
+    if (outbox->count == 0)
+        release(outbox);
+}
+
+void outbox_move(struct outbox *to, struct outbox *from)
+{
+    ASSERT(outbox_is_empty(to));
+    *to = *from;
+    *from = (struct outbox){0};
+}
+
+static void consume(struct outbox *outbox, size_t written)
+{
+    outbox->bytes -= written;
+    while (outbox->count > 0) {
+        struct shared_frame **first = place(outbox, 0);
+        size_t left = (*first)->length - outbox->sent;
+        if (written < left) {
+            outbox->sent += (uint32_t)written;
+            return;
+        }
+        written -= left;
+        shared_frame_unref(first);
+        outbox->sent = 0;
+        outbox->head++;
+        outbox->count--;
+    }
+    ASSERT(written == 0 && outbox->bytes == 0);
+    release(outbox);
+}
+
+static ssize_t write_once(struct outbox *outbox, int fd)
+{
+    struct shared_frame *first = *place(outbox, 0);
+    if (outbox->count == 1)
+        return send(fd, first->bytes + outbox->sent, first->length - outbox->sent,
+                    MSG_NOSIGNAL | MSG_DONTWAIT);
+    struct iovec parts[GATHERED_FRAMES];
+    uint32_t count = outbox->count < GATHERED_FRAMES ? outbox->count : GATHERED_FRAMES;
+    for (uint32_t i = 0; i < count; i++) {
+        struct shared_frame *frame = *place(outbox, i);
+        parts[i] = (struct iovec){.iov_base = frame->bytes, .iov_len = frame->length};
+    }
+    parts[0].iov_base = first->bytes + outbox->sent;
+    parts[0].iov_len -= outbox->sent;
+    struct msghdr message = {.msg_iov = parts, .msg_iovlen = count};
+    return sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+int outbox_write(struct outbox *outbox, int fd, size_t *ret_written)
+{
+    *ret_written = 0;
+    while (outbox->count > 0) {
+        ssize_t written = write_once(outbox, fd);
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written < 0)
+            return errno == EWOULDBLOCK ? -EAGAIN : -errno;
+        consume(outbox, (size_t)written);
+        *ret_written += (size_t)written;
+        /* A short write is the socket's buffer being full: asking again would only tell so. */
+        if (outbox->sent > 0)
+            return -EAGAIN;
+    }
+    return 0;
+}

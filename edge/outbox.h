@@ -1,0 +1,49 @@
+/* An outbox: what waits to be written to one client's socket, in order.
+ *
+ *     first ─▶ [ frame | frame | frame ] ─▶ one sendmsg
+ *                 └ `sent` bytes of it are gone already
+ *
+ * Zero-initialised is empty. Two places are inside the structure, so that the usual case, a frame
+ * or two a turn, allocates nothing; what more is allocated goes when the outbox is empty. Holds a
+ * reference to each frame. The bound on its bytes is its owner's business. One thread.
+ */
+#ifndef SLIP_EDGE_OUTBOX_H
+#define SLIP_EDGE_OUTBOX_H
+
+#include "edge/shared_frame.h"
+
+enum { OUTBOX_PLACES = 2 };
+
+struct outbox {
+    struct shared_frame **more; /* a ring of `capacity` places, or NULL: `few` is the ring */
+    struct shared_frame *few[OUTBOX_PLACES];
+    size_t bytes;      /* not written yet */
+    uint32_t capacity; /* of `more` */
+    uint32_t head;
+    uint32_t count;
+    uint32_t sent; /* bytes of the first frame that are written */
+};
+
+void outbox_fini(struct outbox *outbox);
+
+static inline bool outbox_is_empty(const struct outbox *outbox)
+{
+    return outbox->count == 0;
+}
+
+/* Adds a reference to `frame` at the end. */
+void outbox_push(struct outbox *outbox, struct shared_frame *frame);
+
+/* Drops all frames of which nothing is written yet: what follows must begin a new frame. */
+void outbox_drop_unsent(struct outbox *outbox);
+
+/* Gives everything to `to`, which is empty (asserted); `from` is empty after. */
+void outbox_move(struct outbox *to, struct outbox *from);
+
+/* Writes as much as the socket takes, several frames in one call.
+ * 0: all is written; -EAGAIN: the rest waits for EPOLLOUT; another -errno: the socket is broken.
+ * *ret_written is set in every case. */
+MUST_USE
+int outbox_write(struct outbox *outbox, int fd, size_t *ret_written);
+
+#endif

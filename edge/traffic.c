@@ -1,0 +1,331 @@
+#include "edge/traffic.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+
+#include "common/process/metrics.h"
+#include "edge/edge.h"
+#include "edge/keepalive.h"
+#include "edge/opening.h"
+
+enum {
+    FLUSHED_AT_ONCE = 256,   /* sockets written before the loop may look around */
+    PONGS_QUEUED = 16 << 10, /* bytes in the outbox above which only the latest ping is answered */
+};
+
+static struct connection *of_source(struct loop_source *source)
+{
+    return CONTAINER_OF(source, struct connection, source);
+}
+
+static bool has_traffic(const struct connection *connection)
+{
+    return connection->stage == STAGE_OPEN || connection->stage == STAGE_CLOSING;
+}
+
+/* ---- what epoll is asked for ---- */
+
+static uint32_t wanted_events(const struct connection *connection)
+{
+    bool reads = has_traffic(connection) && !connection->opening && !traffic_is_paused(connection);
+    uint32_t events = connection->is_blocked ? EPOLLOUT : 0;
+    if (reads)
+        return events | EPOLLIN;
+    return connection->is_hung_up ? events : events | EPOLLRDHUP;
+}
+
+void traffic_watch(struct connection *connection)
+{
+    struct loop *loop = connection->edge->loop;
+    uint32_t events = wanted_events(connection);
+    if (connection->fd < 0)
+        return;
+    if (connection->source.fd >= 0) {
+        loop_modify(loop, &connection->source, events);
+        return;
+    }
+    if (!(events & EPOLLIN))
+        return;
+    connection->source.fd = connection->fd;
+    connection->source.events = events;
+    if (loop_add(loop, &connection->source) < 0) {
+        connection->source.fd = -1;
+        connection_lose(connection, CLOSE_INTERNAL);
+    }
+}
+
+int traffic_detach(struct connection *connection)
+{
+    struct edge *edge = connection->edge;
+    int fd = connection->fd;
+    ASSERT(fd >= 0);
+    loop_remove(edge->loop, &connection->source);
+    connection->fd = -1;
+    connection->is_blocked = false;
+    list_remove(&connection->dirty_link);
+    if (traffic_is_paused(connection)) {
+        list_remove(&connection->pause_link);
+        edge->paused_count--;
+    }
+    return fd;
+}
+
+/* ---- not reading ---- */
+
+/* Half of the limit must be free again before it is read on, so that it does not flap. */
+static bool must_pause(const struct connection *connection)
+{
+    const struct edge *edge = connection->edge;
+    size_t limit = edge->config->event_queue_bytes;
+    if (connection->stage != STAGE_OPEN)
+        return false;
+    return edge->is_pressed ||
+           connection->events.bytes > (traffic_is_paused(connection) ? limit / 2 : limit);
+}
+
+void traffic_check_pause(struct connection *connection)
+{
+    struct edge *edge = connection->edge;
+    bool is_paused = traffic_is_paused(connection);
+    bool pauses = must_pause(connection);
+    if (connection->fd < 0 || pauses == is_paused)
+        return;
+    if (pauses) {
+        list_append(&edge->paused, &connection->pause_link);
+        edge->paused_count++;
+    } else {
+        list_remove(&connection->pause_link);
+        edge->paused_count--;
+        keepalive_resume(connection);
+    }
+    traffic_watch(connection);
+}
+
+void traffic_resume_paused(struct edge *edge)
+{
+    struct list waiting;
+    list_init(&waiting);
+    list_splice(&waiting, &edge->paused);
+    while (!list_is_empty(&waiting)) {
+        struct connection *connection = LIST_FIRST(&waiting, struct connection, pause_link);
+        list_remove(&connection->pause_link);
+        list_append(&edge->paused, &connection->pause_link);
+        traffic_check_pause(connection);
+    }
+}
+
+/* A hang-up does not end a connection whose last frames wait in the kernel until they may be read;
+ * epoll is only kept from reporting it again and again. */
+static void on_event_while_paused(struct connection *connection, uint32_t events)
+{
+    if (events & (EPOLLHUP | EPOLLERR)) {
+        loop_remove(connection->edge->loop, &connection->source);
+        connection->is_deaf = true;
+        connection->is_blocked = false;
+        outbox_fini(&connection->outbox);
+    } else if (events & EPOLLRDHUP) {
+        connection->is_hung_up = true;
+        traffic_watch(connection);
+    }
+}
+
+/* ---- reading ---- */
+
+static void push_message(struct connection *connection, enum event_kind kind, struct span data)
+{
+    connection->message_ms = edge_now_ms(connection->edge);
+    connection_push_event(connection, queued_event_new(kind, data, 0));
+}
+
+static void answer_ping(struct connection *connection, struct span payload)
+{
+    struct shared_frame *frame = shared_frame_new(FRAME_OPCODE_PONG, false, payload);
+    metric_add_label(METRIC_FRAMES_OUT, LABEL_FRAME_PONG, 1);
+    if (connection->is_deaf) {
+        shared_frame_unref(&frame);
+    } else if (connection->outbox.bytes < PONGS_QUEUED && !connection->pong) {
+        outbox_push(&connection->outbox, frame);
+        shared_frame_unref(&frame);
+        traffic_mark_dirty(connection);
+    } else {
+        shared_frame_unref(&connection->pong);
+        connection->pong = frame;
+    }
+}
+
+static void on_open_frame(struct connection *connection, const struct frame_event *event)
+{
+    switch (event->type) {
+    case FRAME_TEXT:
+        metric_add_label(METRIC_FRAMES_IN, LABEL_FRAME_TEXT, 1);
+        push_message(connection, EVENT_TEXT, event->data);
+        break;
+    case FRAME_BINARY:
+        metric_add_label(METRIC_FRAMES_IN, LABEL_FRAME_BINARY, 1);
+        push_message(connection, EVENT_BINARY, event->data);
+        break;
+    case FRAME_PING:
+        metric_add_label(METRIC_FRAMES_IN, LABEL_FRAME_PING, 1);
+        answer_ping(connection, event->data);
+        break;
+    case FRAME_PONG:
+        metric_add_label(METRIC_FRAMES_IN, LABEL_FRAME_PONG, 1);
+        break;
+    case FRAME_CLOSE:
+        metric_add_label(METRIC_FRAMES_IN, LABEL_FRAME_CLOSE, 1);
+        connection_fail(connection, CLOSE_PEER_CLOSED, event->code, event->data);
+        break;
+    case FRAME_ERROR:
+        connection_fail(connection, close_reason_of_frame_error(event->code), 0, (struct span){0});
+        break;
+    }
+}
+
+/* We have sent our close frame: only the client's is of interest (RFC 6455 §5.5.1). */
+static void on_closing_frame(struct connection *connection, const struct frame_event *event)
+{
+    if (event->type == FRAME_CLOSE)
+        metric_add_label(METRIC_FRAMES_IN, LABEL_FRAME_CLOSE, 1);
+    if (event->type == FRAME_CLOSE || event->type == FRAME_ERROR)
+        connection_finish_closing(connection);
+}
+
+void traffic_take(struct connection *connection, char *data, size_t length)
+{
+    struct frame_input input = {.data = data, .length = length};
+    struct frame_event event;
+    while (has_traffic(connection) && frame_decode(&connection->decoder, &input, &event) == 0) {
+        if (connection->stage == STAGE_OPEN)
+            on_open_frame(connection, &event);
+        else
+            on_closing_frame(connection, &event);
+    }
+    edge_check_pressure(connection->edge);
+    traffic_check_pause(connection);
+}
+
+static void read_some(struct connection *connection)
+{
+    struct edge *edge = connection->edge;
+    traffic_check_pause(connection);
+    if (traffic_is_paused(connection))
+        return;
+    ssize_t length = recv(connection->fd, edge->read_buffer, TRAFFIC_READ_BYTES, MSG_DONTWAIT);
+    if (length < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (length <= 0) {
+        connection_lose(connection, CLOSE_PEER_GONE);
+        return;
+    }
+    metric_add(METRIC_BYTES_IN, length);
+    connection->heard_ms = edge_now_ms(edge);
+    connection->pinged_ms = 0;
+    traffic_take(connection, edge->read_buffer, (size_t)length);
+}
+
+void traffic_on_event(struct loop_source *source, uint32_t events)
+{
+    struct connection *connection = of_source(source);
+    if (connection->stage == STAGE_PENDING) {
+        opening_abandon(connection);
+        return;
+    }
+    if (events & EPOLLOUT)
+        traffic_flush(connection);
+    if (connection->fd < 0)
+        return;
+    if (connection->opening)
+        opening_read_early(connection);
+    if (connection->fd < 0)
+        return;
+    if (traffic_is_paused(connection))
+        on_event_while_paused(connection, events);
+    else if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+        read_some(connection);
+}
+
+/* ---- writing ---- */
+
+void traffic_mark_dirty(struct connection *connection)
+{
+    struct edge *edge = connection->edge;
+    if (connection->fd < 0 || connection->is_blocked || list_is_linked(&connection->dirty_link))
+        return;
+    list_append(&edge->dirty, &connection->dirty_link);
+    loop_defer(edge->loop, &edge->flush);
+}
+
+/* A broken socket is not the end yet: what the client sent before it broke is still to be read,
+ * and its end comes behind that. */
+static void go_deaf(struct connection *connection)
+{
+    connection->is_deaf = true;
+    outbox_fini(&connection->outbox);
+    shared_frame_unref(&connection->pong);
+}
+
+static int write_outbox(struct connection *connection)
+{
+    size_t written;
+    int rc = outbox_write(&connection->outbox, connection->fd, &written);
+    metric_add(METRIC_BYTES_OUT, (int64_t)written);
+    return rc;
+}
+
+void traffic_flush(struct connection *connection)
+{
+    ASSERT(connection->fd >= 0);
+    if (connection->is_deaf)
+        outbox_fini(&connection->outbox);
+    int rc = write_outbox(connection);
+    if (rc == 0 && connection->pong) {
+        outbox_push(&connection->outbox, connection->pong);
+        shared_frame_unref(&connection->pong);
+        rc = write_outbox(connection);
+    }
+    connection->is_blocked = rc == -EAGAIN;
+    if (rc < 0 && rc != -EAGAIN)
+        go_deaf(connection);
+    traffic_watch(connection);
+}
+
+void traffic_flush_dirty(struct edge *edge)
+{
+    for (int i = 0; i < FLUSHED_AT_ONCE && !list_is_empty(&edge->dirty); i++) {
+        struct connection *connection = LIST_FIRST(&edge->dirty, struct connection, dirty_link);
+        list_remove(&connection->dirty_link);
+        traffic_flush(connection);
+        if (connection->opening && connection->stage != STAGE_PENDING)
+            opening_read_early(connection);
+    }
+    if (!list_is_empty(&edge->dirty))
+        loop_defer(edge->loop, &edge->flush);
+}
+
+void traffic_send(struct connection *connection, struct shared_frame *frame)
+{
+    size_t limit = connection->edge->config->send_queue_bytes;
+    if (connection->stage != STAGE_OPEN || connection->is_deaf)
+        return;
+    /* Much may have been queued in one turn: only what the socket does not take counts. */
+    if (connection->outbox.bytes + frame->length > limit && !connection->is_blocked)
+        traffic_flush(connection);
+    /* One frame longer than the limit is no sign of slowness. */
+    if (connection->outbox.bytes + frame->length > limit && connection->outbox.bytes > 0) {
+        connection_close(connection, CLOSE_SLOW_CONSUMER, 0, (struct span){0});
+        return;
+    }
+    outbox_push(&connection->outbox, frame);
+    connection->message_ms = edge_now_ms(connection->edge);
+    traffic_mark_dirty(connection);
+}
+
+void traffic_ping(struct connection *connection)
+{
+    connection->pinged_ms = edge_now_ms(connection->edge);
+    if (connection->is_deaf)
+        return;
+    outbox_push(&connection->outbox, connection->edge->ping_frame);
+    metric_add_label(METRIC_FRAMES_OUT, LABEL_FRAME_PING, 1);
+    traffic_mark_dirty(connection);
+}
