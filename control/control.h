@@ -50,7 +50,11 @@ void control_check_ready(void *actor, struct readiness *readiness);
 void control_measure(void *actor);
 void control_destroy(void **actor);
 
-/* NULL when control is warm; else what it waits for, in words. */
+/* ---- cold.c ---- */
+
+/* NULL when control is warm, and so it stays; else what it waits for, in words: a roll, and that
+ * every live edge on it has announced its channels. Within PEER_TIMEOUT of the start it also waits
+ * for the table `edges`, which knows edges of routers that have not been heard of. */
 const char *control_cold_reason(const struct control *control);
 
 #endif

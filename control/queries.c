@@ -29,7 +29,7 @@ const struct database_statement query_connections = {
     .name = "connections",
     .sql = "select c.connection_id, " CONNECTION " from connections c"
            " where c.connection_id > $1 and ($2::text is null or c.edge_id = $2)"
-           " order by c.connection_id limit $3",
+           " and ($3::text is null or c.state = $3) order by c.connection_id limit $4",
 };
 
 const struct database_statement query_connections_of_channel = {
@@ -37,7 +37,8 @@ const struct database_statement query_connections_of_channel = {
     .sql = "select c.connection_id, " CONNECTION " from subscriptions m"
            " join connections c on c.connection_id = m.connection_id"
            " where m.connection_id > $1 and ($2::text is null or c.edge_id = $2)"
-           " and m.channel = $4 order by m.connection_id limit $3",
+           " and ($3::text is null or c.state = $3) and m.channel = $5"
+           " order by m.connection_id limit $4",
 };
 
 const struct database_statement query_channels = {

@@ -14,7 +14,7 @@ extern const struct database_statement query_edges;
 /* One row, one column: the connection as JSON. $1 connection id */
 extern const struct database_statement query_connection;
 
-/* $1 after this id, $2 edge id or null, $3 rows; of the second: $4 channel */
+/* $1 after this id, $2 edge id or null, $3 state or null, $4 rows; of the second: $5 channel */
 extern const struct database_statement query_connections;
 extern const struct database_statement query_connections_of_channel;
 

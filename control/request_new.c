@@ -43,9 +43,6 @@ static struct record_command_body body_of(const struct command *command, size_t 
         .target = command->connection,
         .data = command->data,
         .code = command->code,
-        .status = command->status,
-        .body = command->body,
-        .subprotocol = command->subprotocol,
         .timeout_ms = (uint64_t)command->timeout_ms,
         .index = index,
     };
@@ -53,6 +50,8 @@ static struct record_command_body body_of(const struct command *command, size_t 
         body.target = command->channel;
     else
         body.channel = command->channel;
+    /* Only the answer to OPEN refuses a handshake (common/contract/answer.h); a status would. */
+    ASSERT(!command->refuses);
     if (command->type == COMMAND_SET_METADATA)
         body.data = command->metadata;
     if (command->type == COMMAND_CLOSE || command->type == COMMAND_CLOSE_CHANNEL)
@@ -63,19 +62,11 @@ static struct record_command_body body_of(const struct command *command, size_t 
 struct request *request_new_rest(struct request_set *set, struct command_list *list, char **body,
                                  size_t body_bytes, struct span origin)
 {
-    struct request *request = new_request(set, list->count, list->header_count);
-    struct record_header *header = request->headers;
+    struct request *request = new_request(set, list->count, 0);
 
     request->is_rest = true;
-    for (size_t i = 0; i < list->count; i++) {
-        const struct command *command = &list->commands[i];
-        request->commands[i] = body_of(command, i);
-        request->commands[i].headers.items = header;
-        request->commands[i].headers.count = command->header_count;
-        for (size_t h = 0; h < command->header_count; h++)
-            *header++ = (struct record_header){.name = command->headers[h].name,
-                                               .value = command->headers[h].value};
-    }
+    for (size_t i = 0; i < list->count; i++)
+        request->commands[i] = body_of(&list->commands[i], i);
     request->list = *list;
     request->memory = *body;
     *list = (struct command_list){.count = 0};

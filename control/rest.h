@@ -82,6 +82,8 @@ void rest_answer_invalid(struct rest_call *call, enum problem problem, const cha
                          const char *reason);
 /* The contract's 403. */
 void rest_answer_text(struct rest_call *call, unsigned int status, const char *text);
+/* The body of the contract's 400. */
+#define REST_INVALID_COMMANDS "{\"message\":\"invalid commands\"}"
 
 /* ---- rest_commands.c ---- */
 
@@ -105,7 +107,7 @@ void rest_carry_out(struct rest_call *call, struct command_list *list, struct re
  * are in the path: parses, checks, carries out, answers. */
 void rest_command(struct rest_call *call, enum command_type type, struct span body);
 
-/* NULL, or why the call cannot be carried out now (answered already). */
+/* Can commands be carried out now? false: answered why not. */
 bool rest_admit(struct rest_call *call);
 
 /* ---- the end points ---- */

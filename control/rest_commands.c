@@ -122,7 +122,10 @@ void rest_carry_out(struct rest_call *call, struct command_list *list, struct re
     if (reason) {
         command_list_fini(list);
         free(memory->text);
-        rest_answer_invalid(call, PROBLEM_INVALID_PARAMETER, "Idempotency-Key", reason);
+        if (call->is_contract)
+            rest_answer_json(call, 400, span_text(REST_INVALID_COMMANDS));
+        else
+            rest_answer_invalid(call, PROBLEM_INVALID_PARAMETER, "Idempotency-Key", reason);
         return;
     }
     struct request *request =

@@ -23,17 +23,17 @@ static bool take_filter(struct rest_call *call, const char *name, struct databas
 
 void rest_list_connections(struct rest_call *call)
 {
-    struct database_value channel, edge;
+    struct database_value channel, edge, state;
     struct page page;
 
     if (!read_page_parameters(call, &page) || !take_filter(call, "channel", &channel) ||
-        !take_filter(call, "edge", &edge))
+        !take_filter(call, "edge", &edge) || !take_filter(call, "state", &state))
         return;
-    struct database_value values[] = {page_after(&page), edge, page_rows(&page), channel};
+    struct database_value values[] = {page_after(&page), edge, state, page_rows(&page), channel};
     if (channel.text.data)
-        read_page(call, &page, &query_connections_of_channel, values, 4);
+        read_page(call, &page, &query_connections_of_channel, values, 5);
     else
-        read_page(call, &page, &query_connections, values, 3);
+        read_page(call, &page, &query_connections, values, 4);
 }
 
 void rest_read_connection(struct rest_call *call)

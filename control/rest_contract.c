@@ -14,7 +14,7 @@ static void refuse(struct rest_call *call, const struct contract_error *error)
                 LOG_SPAN("reason", buffer_span(&reason)),
                 LOG_TEXT("ip", http_request_client(call->http)));
     buffer_fini(&reason);
-    rest_answer_json(call, 400, span_text("{\"message\":\"invalid commands\"}"));
+    rest_answer_json(call, 400, span_text(REST_INVALID_COMMANDS));
 }
 
 void rest_contract(struct rest_call *call)
