@@ -371,7 +371,7 @@ static void test_bounds_of_every_field(void **state)
     (void)state;
     large = xcalloc(1, WIRE_JSON_BYTES + 1);
 #define RECORD(name, fields)
-#define MESSAGE(number, NAME, name, fields, purpose)              \
+#define MESSAGE(number, NAME, name, fields, purpose)          \
     {                                                         \
         struct wire_message message = {.id = MESSAGE_##NAME}; \
         struct message_##name *to = &message.as.name;         \
