@@ -47,7 +47,7 @@ static const char *find_userinfo_end(struct span authority)
         return at;
     rest = authority;
     host = span_split(&rest, '?');
-    return memrchr(host.data, '@', host.length);
+    return host.length ? memrchr(host.data, '@', host.length) : NULL;
 }
 
 /* `scheme://user:password@host/path?query` */
