@@ -41,13 +41,15 @@ static const char *find_userinfo_end(struct span authority)
 {
     struct span rest = authority;
     struct span host = span_split(&rest, '/');
-    const char *at = host.length ? memrchr(host.data, '@', host.length) : NULL;
-    const char *colon = host.length ? memchr(host.data, ':', host.length) : NULL;
+    if (!host.data)
+        return NULL;
+    const char *at = memrchr(host.data, '@', host.length);
+    const char *colon = memchr(host.data, ':', host.length);
     if (at || !colon || is_port(colon + 1, host.data + host.length))
         return at;
     rest = authority;
     host = span_split(&rest, '?');
-    return host.length ? memrchr(host.data, '@', host.length) : NULL;
+    return memrchr(host.data, '@', host.length);
 }
 
 /* `scheme://user:password@host/path?query` */
