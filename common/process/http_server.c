@@ -103,8 +103,8 @@ static void connection_closed(struct http_connection *connection)
     loop_timer_stop(server->loop, &connection->arrival);
     list_remove(&connection->link);
     free(connection);
-    if (server->is_draining)
-        http_server_wake(server);
+    /* At its limit of connections libmicrohttpd listens again only when it is run once more. */
+    http_server_wake(server);
 }
 
 static void on_connection(void *context, struct MHD_Connection *connection, void **place,
