@@ -137,7 +137,7 @@ static int find_value(const struct setting *setting, char **ret_value,
 
 static int load(const struct setting *setting, struct config *config, char error[CONFIG_ERROR_SIZE])
 {
-    char *value;
+    char *value = NULL;
     int rc = find_value(setting, &value, error);
     if (rc < 0)
         return rc;

@@ -57,7 +57,7 @@ static void format_choice(const char *choices, unsigned int index, struct buffer
 void setting_format(const struct setting *setting, const struct config *config,
                     struct buffer *buffer)
 {
-    const void *field = setting_field(setting, config);
+    const void *field = (const char *)config + setting->offset;
     switch (setting->kind) {
     case SETTING_TEXT:
     case SETTING_URL:

@@ -6,9 +6,9 @@
 const struct setting_unit *setting_units(enum setting_kind kind, size_t *ret_count)
 {
     static const struct setting_unit bytes[] = {
-        {"", 1}, {"k", 1024}, {"M", 1024 * 1024}, {"G", 1024 * 1024 * 1024}};
+        {"", 1}, {"k", 1u << 10}, {"M", 1u << 20}, {"G", 1u << 30}};
     static const struct setting_unit times[] = {
-        {"ms", 1}, {"s", 1000}, {"m", 60 * 1000}, {"h", 3600 * 1000}, {"d", 24 * 3600 * 1000}};
+        {"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {"d", 86400000}};
     if (kind == SETTING_DURATION) {
         *ret_count = ARRAY_LENGTH(times);
         return times;
@@ -17,9 +17,9 @@ const struct setting_unit *setting_units(enum setting_kind kind, size_t *ret_cou
     return bytes;
 }
 
-void *setting_field(const struct setting *setting, const struct config *config)
+void *setting_field(const struct setting *setting, struct config *config)
 {
-    return (char *)(uintptr_t)config + setting->offset;
+    return (char *)config + setting->offset;
 }
 
 static size_t digits(struct span text)

@@ -15,7 +15,7 @@ struct setting_unit {
 const struct setting_unit *setting_units(enum setting_kind kind, size_t *ret_count);
 
 /* Where a setting's value is kept. */
-void *setting_field(const struct setting *setting, const struct config *config);
+void *setting_field(const struct setting *setting, struct config *config);
 
 /* Parses `text` into the field. Returns 0, -EINVAL (not of that form) or -ERANGE (not within its
  * bounds); the field is untouched then. */

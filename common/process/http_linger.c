@@ -60,8 +60,10 @@ void http_lingering_init(struct http_lingering *lingering, struct loop *loop)
 
 void http_lingering_fini(struct http_lingering *lingering)
 {
-    while (!list_is_empty(&lingering->connections))
-        end(LIST_FIRST(&lingering->connections, struct lingerer, link));
+    LIST_FOR_EACH(&lingering->connections, link)
+    {
+        end(LIST_ENTRY(link, struct lingerer, link));
+    }
 }
 
 void http_linger(struct http_lingering *lingering, int fd)

@@ -58,7 +58,7 @@ uint16_t listener_port(int fd)
         struct sockaddr any;
         struct sockaddr_in ipv4;
         struct sockaddr_in6 ipv6;
-    } name;
+    } name = {.any.sa_family = AF_UNSPEC};
     socklen_t length = sizeof(name);
     if (getsockname(fd, &name.any, &length) < 0)
         return 0;

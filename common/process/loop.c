@@ -101,7 +101,7 @@ static bool has_polled_work(struct loop *loop)
 /* Half of frozen_after_ms at most, so that a whole one passes only when the process was stopped. */
 static int wait_ms(struct loop *loop, int64_t limit_ms)
 {
-    const int64_t longest_ms = loop->frozen_after_ms ? loop->frozen_after_ms / 2 : 3600 * 1000;
+    const int64_t longest_ms = loop->frozen_after_ms ? loop->frozen_after_ms / 2 : 3600000;
     int64_t wait = limit_ms < 0 || limit_ms > longest_ms ? longest_ms : limit_ms;
     if (!list_is_empty(&loop->deferred) || has_polled_work(loop))
         return 0;

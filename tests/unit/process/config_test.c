@@ -111,8 +111,8 @@ static void test_amounts(void **state)
     static const struct {
         const char *text;
         int64_t ms;
-    } times[] = {{"7", 7000},   {"1500ms", 1500},    {"2S", 2000},
-                 {"1m", 60000}, {"1h", 3600 * 1000}, {"1d", 86400 * 1000}};
+    } times[] = {{"7", 7000},   {"1500ms", 1500}, {"2S", 2000},
+                 {"1m", 60000}, {"1h", 3600000},  {"1d", 86400000}};
     for (size_t i = 0; i < ARRAY_LENGTH(times); i++) {
         setenv("PING_INTERVAL", times[i].text, 1);
         load(PROGRAM_EDGE);
