@@ -7,7 +7,10 @@ import pathlib
 import re
 import sys
 
-TAG = "$slip_migration$"  # router/migrate.c quotes the text with it
+TAG = "$slip_migration$"
+
+# A file is several statements, and the router's pipeline takes one at a time: DO runs them as one.
+WRAPPED = "do $slip_do$ begin execute " + TAG + "{}" + TAG + "; end $slip_do$"
 
 
 def main(output, files):
@@ -19,9 +22,10 @@ def main(output, files):
             sys.exit(f"{path.name}: expected {number:04}_<what>.sql, without gaps")
         if not text.startswith("-- ") or TAG in text:
             sys.exit(f"{path.name}: opens with why, and does not hold {TAG}")
-        bytes_ = ", ".join(str(byte) for byte in text.encode() + b"\0")
+        wrapped = WRAPPED.format(text).encode() + b"\0"
+        bytes_ = ", ".join(str(byte if byte < 128 else byte - 256) for byte in wrapped)
         texts.append(f"static const char text_{number}[] = {{{bytes_}}};\n")
-        rows.append(f'    {{{number}, "{path.stem}", text_{number}}},\n')
+        rows.append(f'    {{{number}, "{path.stem}", {{NULL, text_{number}}}}},\n')
     pathlib.Path(output).write_text(
         "/* Made from sql/ by sql/embed.py. */\n"
         '#include "router/migrate.h"\n\n' + "".join(texts) +

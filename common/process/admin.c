@@ -7,6 +7,7 @@
 
 struct readiness {
     struct buffer reasons; /* JSON strings, comma-separated */
+    struct buffer notes;
 };
 
 struct admin {
@@ -25,11 +26,21 @@ static const struct http_limits limits = {
     .connections = 64,
 };
 
+static void append_text(struct buffer *list, const char *text)
+{
+    if (list->length > 0)
+        buffer_append_byte(list, ',');
+    json_append_foreign(list, span_text(text));
+}
+
 void readiness_add(struct readiness *readiness, const char *reason)
 {
-    if (readiness->reasons.length > 0)
-        buffer_append_byte(&readiness->reasons, ',');
-    json_append_foreign(&readiness->reasons, span_text(reason));
+    append_text(&readiness->reasons, reason);
+}
+
+void readiness_note(struct readiness *readiness, const char *note)
+{
+    append_text(&readiness->notes, note);
 }
 
 static void answer(struct http_request *request, unsigned int status, const char *type,
@@ -61,9 +72,16 @@ static void show_readiness(const struct admin *admin, struct http_request *reque
     bool is_ready = readiness.reasons.length == 0;
     buffer_append_format(&body, "{\"ready\":%s,\"reasons\":[", is_ready ? "true" : "false");
     buffer_append_span(&body, buffer_span(&readiness.reasons));
-    buffer_append_text(&body, "]}\n");
+    buffer_append_byte(&body, ']');
+    if (readiness.notes.length > 0) {
+        buffer_append_text(&body, ",\"notes\":[");
+        buffer_append_span(&body, buffer_span(&readiness.notes));
+        buffer_append_byte(&body, ']');
+    }
+    buffer_append_text(&body, "}\n");
     answer(request, is_ready ? 200 : 503, "application/json", buffer_span(&body));
     buffer_fini(&readiness.reasons);
+    buffer_fini(&readiness.notes);
     buffer_fini(&body);
 }
 

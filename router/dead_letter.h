@@ -1,0 +1,24 @@
+/* Batches given up: each becomes a row of dead_letters, committed to the disk before its ACK. While
+ * PostgreSQL is away they wait, and their connections with them. */
+#ifndef SLIP_ROUTER_DEAD_LETTER_H
+#define SLIP_ROUTER_DEAD_LETTER_H
+
+#include "common/base/list.h"
+
+struct connection;
+struct router;
+
+struct dead_letters {
+    struct list waiting; /* connections, BURYING, whose row is not on its way */
+    struct list writing; /* … and those whose row is */
+};
+
+void dead_letters_init(struct dead_letters *dead_letters);
+
+/* The connection's first batch is given up: it is BURYING until the row is there. */
+void dead_letter_bury(struct connection *connection);
+
+/* Tries those that wait, as far as PostgreSQL takes them. */
+void dead_letters_go_on(struct router *router);
+
+#endif

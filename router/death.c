@@ -1,0 +1,229 @@
+#include "router/death.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "common/process/log.h"
+#include "common/process/metrics.h"
+#include "router/connection.h"
+#include "router/queries.h"
+#include "router/router.h"
+
+enum { ROWS_PAGE = 1000, CODE_GONE = 1006 }; /* the page's size is query_edge_rows' */
+
+static void read_rows(struct edge *edge, struct span after);
+
+/* ---- rows that memory does not know ---- */
+
+static enum connection_state state_of(struct span text)
+{
+    if (span_is(text, "opening"))
+        return CONNECTION_OPENING;
+    return span_is(text, "open") ? CONNECTION_OPEN : CONNECTION_CLOSING;
+}
+
+static void close_row(struct edge *edge, const struct database_answer *answer, size_t row)
+{
+    struct span id = database_cell(answer, 0, row, 0);
+
+    if (table_find(&edge->snapshot.finished, id)) {
+        projection_deleted_id(edge, id);
+        return;
+    }
+    if (id.length > WIRE_ID_BYTES || connection_find(edge->router, id))
+        return;
+    struct connection *connection =
+        connection_new(edge, id, state_of(database_cell(answer, 0, row, 1)));
+    connection_told_metadata(connection, database_cell(answer, 0, row, 2));
+    connection_orphan(connection, CODE_GONE);
+}
+
+static void on_rows(void *context, const struct database_answer *answer)
+{
+    struct edge *edge = context;
+
+    edge->unit = NULL;
+    if (answer->kind != DATABASE_DONE) {
+        log_warning("rows of a dead edge not read", LOG_SPAN("edge", edge_id(edge)),
+                    LOG_TEXT("error", answer->message));
+        return; /* has_rows stays: death_record() comes again */
+    }
+    size_t count = database_rows(answer, 0);
+    for (size_t row = 0; row < count; row++)
+        close_row(edge, answer, row);
+    if (count == ROWS_PAGE) {
+        read_rows(edge, database_cell(answer, 0, count - 1, 0));
+        return;
+    }
+    edge->has_rows = false;
+    reconcile_stop(edge);
+    projection_go_on(edge);
+    edge_check_gone_later(edge);
+}
+
+/* Every row gets its CLOSE or goes: what we missed to write does not matter any more. */
+static void read_rows(struct edge *edge, struct span after)
+{
+    edge->projection.is_stale = false;
+    const struct database_value values[] = {database_text(edge_id(edge)), database_text(after)};
+    struct database_unit *unit = database_unit_new(on_rows, edge);
+
+    database_unit_add(unit, &query_edge_rows, values, 2);
+    (void)edge_ask(edge, unit);
+}
+
+/* ---- dead ---- */
+
+static struct database_unit *
+new_burial(struct router *router, struct span id, uint64_t epoch,
+           void (*on_done)(void *context, const struct database_answer *answer), void *context)
+{
+    struct database_unit *unit = database_unit_new(on_done, context);
+    char number[DATABASE_NUMBER_SIZE];
+    const struct database_value values[] = {
+        database_text(id),
+        database_text(span_text(router->name)),
+        database_integer((int64_t)epoch, number),
+    };
+
+    database_unit_set_synchronous(unit, true);
+    database_unit_add(unit, &query_edge_bury, values, 3);
+    return unit;
+}
+
+static void die(struct edge *edge)
+{
+    struct router *router = edge->router;
+
+    log_warning("edge is dead", LOG_SPAN("edge", edge_id(edge)),
+                LOG_UINT("connections", edge->connection_count));
+    metric_add(METRIC_EDGES_EXPIRED, 1);
+    edge_set_state(edge, EDGE_DEAD);
+    edge->has_rows = true;
+    if (edge->link) {
+        edge_send_expired(edge->link, edge_id(edge));
+        link_set_data(edge->link, NULL);
+        edge->link = NULL;
+    }
+    reconcile_stop(edge);
+    roll_bury(router, edge_id(edge), edge->epoch);
+    orphans_forget(router, edge_id(edge));
+    LIST_FOR_EACH(&edge->connections, link)
+    connection_orphan(LIST_ENTRY(link, struct connection, of_edge), CODE_GONE);
+    edge_check_gone_later(edge);
+}
+
+static bool is_won(const struct database_answer *answer, uint64_t *ret_epoch)
+{
+    if (answer->kind != DATABASE_DONE || database_rows(answer, 0) == 0)
+        return false;
+    *ret_epoch = (uint64_t)database_cell_integer(answer, 0, 0, 0, 0);
+    return true;
+}
+
+/* ---- an edge of ours ---- */
+
+static void on_judged(void *context, const struct database_answer *answer)
+{
+    struct edge *edge = context;
+
+    edge->unit = NULL;
+    if (is_won(answer, &edge->epoch)) {
+        die(edge);
+        read_rows(edge, (struct span){0});
+    } else if (answer->kind == DATABASE_DONE) {
+        edge_lost(edge);
+    } else {
+        edge_live(edge); /* and silent still: the next tick tries again */
+    }
+}
+
+static void judge(struct edge *edge)
+{
+    struct router *router = edge->router;
+
+    if (!store_is_ready(router)) {
+        if (!orphans_others_live(router))
+            die(edge);
+        return;
+    }
+    if (edge->epoch == 0 || edge->unit)
+        return; /* first PostgreSQL has to know that it is ours */
+    if (edge_ask(edge, new_burial(router, edge_id(edge), edge->epoch, on_judged, edge)))
+        edge_set_state(edge, EDGE_JUDGED);
+}
+
+void death_check(struct router *router)
+{
+    TABLE_FOR_EACH(&router->edges, link)
+    {
+        struct edge *edge = TABLE_ENTRY(link, struct edge, by_id);
+        if (edge->state == EDGE_LIVE && !edge_is_heard(edge, router->config->peer_timeout_ms))
+            judge(edge);
+        else if (edge->state == EDGE_DEAD && edge->has_rows && !edge->unit &&
+                 store_is_ready(router))
+            death_record(edge);
+    }
+}
+
+static void on_recorded(void *context, const struct database_answer *answer)
+{
+    struct edge *edge = context;
+
+    edge->unit = NULL;
+    if (answer->kind != DATABASE_DONE)
+        return; /* death_check() comes again */
+    if (is_won(answer, &edge->epoch)) {
+        read_rows(edge, (struct span){0});
+        return;
+    }
+    edge->has_rows = false; /* another router has closed them */
+    edge->projection.is_stale = false;
+    edge_check_gone_later(edge);
+}
+
+void death_record(struct edge *edge)
+{
+    edge->has_rows = true;
+    (void)edge_ask(edge, new_burial(edge->router, edge_id(edge), edge->epoch, on_recorded, edge));
+}
+
+/* ---- an edge of a router that is gone ---- */
+
+struct claim {
+    struct router *router;
+    size_t id_length;
+    char id[];
+};
+
+static void on_claimed(void *context, const struct database_answer *answer)
+{
+    struct claim *claim = context;
+    struct span id = span_of(claim->id, claim->id_length);
+    struct edge *edge = edge_find(claim->router, id);
+    uint64_t epoch;
+
+    if (is_won(answer, &epoch)) {
+        log_info("orphan taken over", LOG_SPAN("edge", id));
+        if (!edge)
+            edge = edge_new(claim->router, id, EDGE_ADOPTING);
+        edge->epoch = epoch;
+        die(edge);
+        read_rows(edge, (struct span){0});
+    }
+    free(claim);
+}
+
+void death_claim_orphan(struct router *router, struct span id, uint64_t epoch)
+{
+    struct claim *claim = xcalloc(1, sizeof *claim + id.length);
+
+    claim->router = router;
+    claim->id_length = id.length;
+    memcpy(claim->id, id.data, id.length);
+    struct database_unit *unit = new_burial(router, id, epoch, on_claimed, claim);
+    if (database_submit(router->store.database, &unit) < 0) {
+        database_unit_destroy(&unit);
+        free(claim);
+    }
+}

@@ -1,0 +1,24 @@
+/* An edge's death: who may declare it, and what follows.
+ *
+ *     silent for PEER_TIMEOUT ──▶ compare-and-set in `edges` ──won──▶ the roll says dead
+ *     (or an orphan, orphans.h)                                       each connection: CLOSE 1006
+ *                                                                     its rows: the same, page by
+ * page
+ */
+#ifndef SLIP_ROUTER_DEATH_H
+#define SLIP_ROUTER_DEATH_H
+
+#include "router/edge.h"
+
+/* Looks for edges that have been silent for too long. */
+void death_check(struct router *router);
+
+/* An edge of a router that is gone, found in PostgreSQL: tries to win it; when won it is DEAD here
+ * and its rows are closed. */
+void death_claim_orphan(struct router *router, struct span edge_id, uint64_t epoch);
+
+/* A DEAD edge whose death is not in PostgreSQL yet, or whose rows have not been looked at: does it
+ * now that PostgreSQL is there. */
+void death_record(struct edge *edge);
+
+#endif

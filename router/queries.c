@@ -1,0 +1,104 @@
+#include "router/queries.h"
+
+/* True while the edge has the epoch that the writer knows. query_hold_edge locks the row for the
+ * rest of the transaction, so that it stays so. */
+#define EDGE_IS_OURS "exists (select from edges where edge_id = $1 and home_epoch = $2)"
+
+#define STATEMENT(name, sql) const struct database_statement query_##name = {#name, sql}
+
+/* ---- migrations ---- */
+
+STATEMENT(try_lock, "select pg_try_advisory_lock(hashtext('slip-sockets'), hashtext($1))");
+STATEMENT(unlock, "select pg_advisory_unlock(hashtext('slip-sockets'), hashtext($1))");
+STATEMENT(schema_is, "select to_regnamespace(quote_ident($1)) is not null,"
+                     " to_regclass(quote_ident($1) || '.migrations') is not null");
+STATEMENT(version, "select coalesce(max(version), 0) from migrations");
+STATEMENT(migrated, "insert into migrations (version, name) values ($1, $2)");
+
+/* ---- whose edge it is ---- */
+
+STATEMENT(edge_adopt, "insert into edges as e (edge_id, state, home_router, home_epoch, address)"
+                      " values ($1, 'live', $2, 1, $3)"
+                      " on conflict (edge_id) do update set state = 'live', home_router = $2,"
+                      "  home_epoch = e.home_epoch + 1, address = $3"
+                      " where e.state in ('live', 'leaving')"
+                      "  and ($4::bigint <= 0 or e.home_router = $2)"
+                      " returning home_epoch");
+STATEMENT(edge_state, "select state, home_router, home_epoch from edges where edge_id = $1");
+STATEMENT(edge_bury, "insert into edges as e (edge_id, state, home_router, home_epoch, ended_at)"
+                     " values ($1, 'expired', $2, 1, now())"
+                     " on conflict (edge_id) do update set state = 'expired', home_router = $2,"
+                     "  home_epoch = e.home_epoch + 1, ended_at = coalesce(e.ended_at, now())"
+                     " where $3::bigint = 0 or e.home_epoch = $3"
+                     " returning home_epoch");
+STATEMENT(edge_rows, "select connection_id, state, metadata from connections"
+                     " where edge_id = $1 and connection_id > $2"
+                     " order by connection_id limit 1000");
+
+/* ---- projection ---- */
+
+STATEMENT(hold_edge, "select 1 from edges where edge_id = $1 and home_epoch = $2 for share");
+STATEMENT(put_connections,
+          "insert into connections as c"
+          " (connection_id, edge_id, state, metadata, ip, path, created_at, opened_at)"
+          " select id, $1, state, metadata::json, ip, path,"
+          "  coalesce(to_timestamp(created / 1000.0), now()), to_timestamp(opened / 1000.0)"
+          " from unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::text[],"
+          "  $8::bigint[], $9::bigint[])"
+          "  as n (id, state, metadata, ip, path, created, opened)"
+          " where " EDGE_IS_OURS " on conflict (connection_id) do update set"
+          "  state = excluded.state, metadata = coalesce(excluded.metadata, c.metadata),"
+          "  ip = coalesce(excluded.ip, c.ip), path = coalesce(excluded.path, c.path),"
+          "  opened_at = coalesce(excluded.opened_at, c.opened_at)");
+STATEMENT(keep_subscriptions, "delete from subscriptions s using unnest($3::text[]) as n (id)"
+                              " where s.connection_id = n.id and not exists"
+                              "  (select from unnest($4::text[], $5::text[]) as k (id, channel)"
+                              "   where k.id = s.connection_id and k.channel = s.channel)"
+                              " and " EDGE_IS_OURS);
+STATEMENT(drop_subscriptions,
+          "delete from subscriptions s using unnest($3::text[], $4::text[]) as n (id, channel)"
+          " where s.connection_id = n.id and s.channel = n.channel and " EDGE_IS_OURS);
+STATEMENT(put_subscriptions, "insert into subscriptions (connection_id, channel)"
+                             " select id, channel"
+                             " from unnest($3::text[], $4::text[]) as n (id, channel)"
+                             " where " EDGE_IS_OURS " on conflict do nothing");
+STATEMENT(drop_memberships,
+          "delete from subscriptions where connection_id = any ($3::text[]) and " EDGE_IS_OURS);
+STATEMENT(drop_connections,
+          "delete from connections where connection_id = any ($3::text[]) and " EDGE_IS_OURS);
+STATEMENT(prune_connections,
+          "with gone as ("
+          " delete from connections c where c.edge_id = $1 and not exists"
+          "  (select from unnest($3::text[]) as k (id) where k.id = c.connection_id)"
+          "  and " EDGE_IS_OURS " returning connection_id)"
+          " delete from subscriptions s using gone where s.connection_id = gone.connection_id");
+STATEMENT(set_edge_state, "update edges set state = $3,"
+                          " ended_at = case when $3 = 'left' then now() else ended_at end"
+                          " where edge_id = $1 and home_epoch = $2");
+
+/* ---- dead letters ---- */
+
+STATEMENT(put_dead_letter,
+          "insert into dead_letters (idempotency_key, connection_id, kind, first_sequence,"
+          "  last_sequence, metadata, events, attempts, last_status, last_error)"
+          " values ($1, $2, $3, $4, $5, $6::json, $7::json, $8, nullif($9::integer, 0), $10)"
+          " on conflict (idempotency_key) do update set metadata = excluded.metadata,"
+          "  attempts = excluded.attempts, last_status = excluded.last_status,"
+          "  last_error = excluded.last_error, replayed_at = null");
+
+/* ---- other routers ---- */
+
+STATEMENT(beat, "insert into routers (router, beat) values ($1, 1)"
+                " on conflict (router) do update set beat = routers.beat + 1, seen_at = now()");
+STATEMENT(scan, "select e.edge_id, e.home_epoch, e.home_router, coalesce(r.beat, 0), e.state"
+                " from edges e left join routers r on r.router = e.home_router"
+                " where e.state in ('live', 'leaving')"
+                "  or exists (select from connections c where c.edge_id = e.edge_id)");
+STATEMENT(others, "select coalesce(sum(beat), 0) from routers where router <> $1");
+STATEMENT(ended, "select edge_id, home_epoch from edges where state in ('expired', 'left')"
+                 " and ended_at > now() - interval '1 day' order by ended_at desc limit 10000");
+STATEMENT(forget_routers, "delete from routers where seen_at < now() - interval '1 hour'");
+STATEMENT(forget_edges, "delete from edges e where e.state in ('expired', 'left')"
+                        " and e.ended_at < now() - interval '1 day'"
+                        " and not exists (select from connections c where c.edge_id = e.edge_id)");
+STATEMENT(sign_off, "delete from routers where router = $1");
