@@ -4,16 +4,17 @@
  * rest of the transaction, so that it stays so. */
 #define EDGE_IS_OURS "exists (select from edges where edge_id = $1 and home_epoch = $2)"
 
-#define STATEMENT(name, sql) const struct database_statement query_##name = {#name, sql}
+#define STATEMENT(name, sql)  const struct database_statement query_##name = {#name, sql}
+#define UNPREPARED(name, sql) const struct database_statement query_##name = {NULL, sql}
 
-/* ---- migrations ---- */
+/* ---- migrations: once a session, and about tables that may not be there yet ---- */
 
-STATEMENT(try_lock, "select pg_try_advisory_lock(hashtext('slip-sockets'), hashtext($1))");
-STATEMENT(unlock, "select pg_advisory_unlock(hashtext('slip-sockets'), hashtext($1))");
-STATEMENT(schema_is, "select to_regnamespace(quote_ident($1)) is not null,"
-                     " to_regclass(quote_ident($1) || '.migrations') is not null");
-STATEMENT(version, "select coalesce(max(version), 0) from migrations");
-STATEMENT(migrated, "insert into migrations (version, name) values ($1, $2)");
+UNPREPARED(try_lock, "select pg_try_advisory_lock(hashtext('slip-sockets'), hashtext($1))");
+UNPREPARED(unlock, "select pg_advisory_unlock(hashtext('slip-sockets'), hashtext($1))");
+UNPREPARED(schema_is, "select to_regnamespace(quote_ident($1)) is not null,"
+                      " to_regclass(quote_ident($1) || '.migrations') is not null");
+UNPREPARED(version, "select coalesce(max(version), 0) from migrations");
+UNPREPARED(migrated, "insert into migrations (version, name) values ($1, $2)");
 
 /* ---- whose edge it is ---- */
 
