@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "common/base/clock.h"
 #include "common/base/table.h"
 #include "common/wire/session.h"
 
@@ -13,7 +14,8 @@ enum {
     KEY_SIZE = 2 * WIRE_NAME_BYTES + 2, /* "role-name" */
     TOPIC_BYTES = WIRE_NAME_BYTES + 1,  /* name, NUL: no topic is the beginning of another */
     TOPICS = 2 * LINK_PEERS,            /* more subscriptions are not believed */
-    PUBLISHER_FRAME_BYTES = 1024,       /* what an XPUB receives is short */
+    LINGER_MS = 500,
+    PUBLISHER_FRAME_BYTES = 1024, /* what an XPUB receives is short */
 };
 
 /* Whose numbered packets are published. */
@@ -30,6 +32,7 @@ struct binder {
     struct table by_routing_id;
     struct table by_key;
     struct table topics; /* that somebody is subscribed to now */
+    bool is_leaving;
 };
 
 struct peer {
@@ -148,6 +151,36 @@ static void transport_tick(struct link *link)
         link_finish(link, LINK_END_FORGOTTEN);
 }
 
+/* A DEALER with ZMQ_IMMEDIATE throws away what it has not read when its connection closes, so the
+ * ROUTER must not close before BYE is read. Who has read it greets again (or has left as well). */
+static void transport_linger(struct link_set *set)
+{
+    struct binder *binder = binder_of(set);
+    binder->is_leaving = true;
+    TABLE_FOR_EACH(&binder->by_routing_id, each)
+    {
+        const struct peer *peer = TABLE_ENTRY(each, struct peer, by_routing_id);
+        if (link_silent_ms(&peer->link) >= set->options.peer_timeout_ms)
+            table_remove(&binder->by_routing_id, each);
+    }
+    int64_t end_ms = clock_monotonic_ms() + LINGER_MS, left_ms = LINGER_MS;
+    while (binder->by_routing_id.count > 0 && left_ms > 0 &&
+           socket_receive_last(&binder->router, left_ms))
+        left_ms = end_ms - clock_monotonic_ms();
+}
+
+/* Of another session than the one that ended with BYE, or a BYE that crossed ours. */
+static void on_frame_while_leaving(struct binder *binder, struct peer *peer,
+                                   const struct packet_header *header, struct span messages)
+{
+    struct wire_message message;
+    if (header->number > 0 || messages.length == 0 ||
+        !link_set_take_session_message(&binder->set, messages, &message))
+        return;
+    if (message.id == MESSAGE_HELLO || message.id == MESSAGE_BYE)
+        table_remove(&binder->by_routing_id, &peer->by_routing_id);
+}
+
 static void transport_release(struct link *link)
 {
     free(peer_of(link));
@@ -173,6 +206,7 @@ static const struct link_transport transport = {
     .can_publish = transport_can_publish,
     .ended = transport_ended,
     .tick = transport_tick,
+    .linger = transport_linger,
     .release = transport_release,
     .destroy = transport_destroy,
 };
@@ -333,6 +367,11 @@ static void on_router_frame(struct socket *socket, struct span from, struct span
     if (!link_set_take_header(&binder->set, &frame, &header))
         return;
     struct peer *peer = find_by_routing_id(binder, from);
+    if (binder->is_leaving) {
+        if (peer)
+            on_frame_while_leaving(binder, peer, &header, frame);
+        return;
+    }
     if (peer && peer->link.peer_session == header.from && peer->link.session == header.to)
         link_receive(&peer->link, &header, frame);
     else

@@ -309,6 +309,12 @@ static void transport_tick(struct link *link)
     }
 }
 
+/* What a DEALER sent before it closes, the ROUTER reads. */
+static void transport_linger(struct link_set *set)
+{
+    (void)set;
+}
+
 static void transport_release(struct link *link)
 {
     struct target *target = target_of(link);
@@ -332,6 +338,7 @@ static const struct link_transport transport = {
     .can_publish = transport_can_publish,
     .ended = transport_ended,
     .tick = transport_tick,
+    .linger = transport_linger,
     .release = transport_release,
     .destroy = transport_destroy,
 };

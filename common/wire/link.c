@@ -189,9 +189,11 @@ void link_set_destroy(struct link_set **set_place)
         return;
     *set_place = NULL;
     LIST_FOR_EACH(&set->links, each)
+    link_say_farewell(LIST_ENTRY(each, struct link, link));
+    set->transport->linger(set);
+    LIST_FOR_EACH(&set->links, each)
     {
         struct link *link = LIST_ENTRY(each, struct link, link);
-        link_say_farewell(link);
         link_fini(link);
         set->transport->release(link);
     }

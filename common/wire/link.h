@@ -121,8 +121,8 @@ bool link_set_is_settled(const struct link_set *set);
 
 /* ---- both ---- */
 
-/* Sends what is gathered and BYE to all, gives ZeroMQ a bounded linger (≤ 500 ms), frees
- * everything. No callback is made. NULL is fine. */
+/* Sends what is gathered and BYE to all, waits until it is read (≤ 1 s, and only for peers that
+ * live), frees everything. No callback is made. NULL is fine. */
 void link_set_destroy(struct link_set **set);
 
 /* Iteration: links that are up, in no particular order. NULL ends. Dropping links meanwhile is

@@ -30,6 +30,8 @@ struct link_transport {
     void (*ended)(struct link *link);
     /* Every set->tick_ms, while not dead. */
     void (*tick)(struct link *link);
+    /* BYE was said to all: waits, within bounds, until it is heard. No link is used after. */
+    void (*linger)(struct link_set *set);
     /* Frees what the link is part of, after link_fini. */
     void (*release)(struct link *link);
     /* Closes sockets and frees the set; all links were released. */

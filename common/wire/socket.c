@@ -286,6 +286,17 @@ static int64_t receive_one(struct socket *socket)
     return length;
 }
 
+static void receive_turn(struct socket *socket)
+{
+    int64_t bytes = 0;
+    for (int frames = 0; socket->zmq && frames < TURN_FRAMES && bytes < TURN_BYTES; frames++) {
+        int64_t length = receive_one(socket);
+        if (length < 0)
+            return;
+        bytes += length;
+    }
+}
+
 static void on_work(struct loop_polled *polled)
 {
     struct socket *socket = CONTAINER_OF(polled, struct socket, polled);
@@ -294,11 +305,14 @@ static void on_work(struct loop_polled *polled)
         if (socket->handlers->on_writable)
             socket->handlers->on_writable(socket);
     }
-    int64_t bytes = 0;
-    for (int frames = 0; socket->zmq && frames < TURN_FRAMES && bytes < TURN_BYTES; frames++) {
-        int64_t length = receive_one(socket);
-        if (length < 0)
-            return;
-        bytes += length;
-    }
+    receive_turn(socket);
+}
+
+bool socket_receive_last(struct socket *socket, int64_t limit_ms)
+{
+    zmq_pollitem_t item = {.socket = socket->zmq, .events = ZMQ_POLLIN};
+    if (zmq_poll(&item, 1, limit_ms) <= 0)
+        return false;
+    receive_turn(socket);
+    return true;
 }

@@ -74,6 +74,10 @@ int socket_connect(struct socket *socket, const char *endpoint);
 /* SUBSCRIBER: frames that begin with `topic`. */
 void socket_subscribe(struct socket *socket, struct span topic);
 
+/* Outside the loop, for the last words of a process: waits for frames at most `limit_ms` and hands
+ * over what is there. False when nothing came. */
+bool socket_receive_last(struct socket *socket, int64_t limit_ms);
+
 /* Sends one frame, made of the parts in order, to the peer with the routing id `to` (ROUTER only).
  * Returns 0, -EAGAIN (nobody is connected), -EHOSTUNREACH (ROUTER: no such peer is). */
 MUST_USE
