@@ -207,7 +207,8 @@ static bool is_new(const struct order *order)
     struct span origin = order->command->origin;
     uint64_t first = order->command->origin_first;
     uint64_t index = order->body->index < UINT32_MAX ? order->body->index : UINT32_MAX - 1;
-    if (origin.length == 0)
+    /* A question changes nothing and wants its answer each time. */
+    if (origin.length == 0 || order->body->type == COMMAND_POLL_FOR_CONNECTION)
         return true;
     struct connection *own = connection_find(edge, origin);
     if (own)

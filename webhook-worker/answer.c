@@ -15,7 +15,8 @@ static struct record_command_body body_of(const struct command *command, size_t 
         .target = command->connection,
         .index = index,
         .code = command->code,
-        .status = command->status,
+        /* A status marks the answer to OPEN; another CLOSE must not refuse a handshake. */
+        .status = command->refuses ? command->status : 0,
         .body = command->body,
         .subprotocol = command->subprotocol,
         .data = command->data,

@@ -142,11 +142,9 @@ static void test_a_ping_flood_is_answered_by_its_last(void **state)
     }
     assert_true(most < 64 << 10);
     /* The last pong is the last ping's. */
-    char got[112] = {0};
-    char expected[112];
-    snprintf(expected, sizeof(expected), "\x8a\x6e%0109d", PINGS - 1);
+    char got[113] = {0};
     do {
-        for (size_t i = 0; i < sizeof(got); i++) {
+        for (size_t i = 0; i < sizeof(got) - 1; i++) {
             char byte[1];
             while (recv(fd, byte, 1, 0) != 1)
                 ring_turn(&ring);
