@@ -28,22 +28,32 @@ static bool is_heard_from_all_in_census(const struct control *control)
     return true;
 }
 
-const char *control_cold_reason(const struct control *control)
+/* NULL: nothing. */
+static const char *what_is_missing(const struct control *control)
 {
     bool is_young =
         loop_now_ms(control->loop) - control->started_ms < control->config->peer_timeout_ms;
 
-    if (control->requests.is_warm)
-        return NULL;
     if (roll_router_count(&control->roll) == 0)
         return "no roll of edges yet";
     if (!is_heard_from_all_on_roll(control))
         return "an edge has not announced its channels yet";
-    if (!is_young)
-        return NULL;
-    if (!control->census.has_answer)
+    if (is_young && !control->census.has_answer)
         return "the table edges was not read yet";
-    if (!is_heard_from_all_in_census(control))
+    if (is_young && !is_heard_from_all_in_census(control))
         return "a router has not sent its roll yet";
     return NULL;
+}
+
+bool control_may_warm_up(const struct control *control)
+{
+    return !control->requests.is_warm && !what_is_missing(control);
+}
+
+const char *control_cold_reason(const struct control *control)
+{
+    if (control->requests.is_warm)
+        return NULL;
+    const char *reason = what_is_missing(control);
+    return reason ? reason : "about to begin";
 }

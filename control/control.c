@@ -12,7 +12,7 @@ enum { TICK_MS = 500, LEAVING_MS = 1000 };
 
 static void warm_up(struct control *control)
 {
-    if (control->requests.is_warm || control_cold_reason(control))
+    if (!control_may_warm_up(control))
         return;
     log_info("warm: all edges are known", LOG_UINT("edges", control->roll.live_count),
              LOG_UINT("waiting", control->requests.count));
@@ -351,7 +351,7 @@ out:
 /* Workers take what is left to another control when they get BYE, so this wait is short. */
 static void on_rest_drained(void *context)
 {
-    struct control *control = context;
+    struct control *control = ((struct rest *)context)->control;
     if (control->requests.count == 0)
         lifecycle_stopped(control->lifecycle);
     else

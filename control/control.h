@@ -57,4 +57,7 @@ void control_destroy(void **actor);
  * for the table `edges`, which knows edges of routers that have not been heard of. */
 const char *control_cold_reason(const struct control *control);
 
+/* Cold, and nothing is missing any more. */
+bool control_may_warm_up(const struct control *control);
+
 #endif

@@ -68,8 +68,8 @@ MUST_USE
 int rest_open(struct rest *rest, struct control *control);
 /* Every call ends. */
 void rest_close(struct rest *rest);
-/* No new connections; on_drained when the last call has its answer, at the latest after
- * CONTROL_TIMEOUT. */
+/* No new connections; on_drained, with `rest`, when the last call has its answer, at the latest
+ * after CONTROL_TIMEOUT. */
 void rest_drain(struct rest *rest, void (*on_drained)(void *context));
 
 /* ---- answers: each ends the call ---- */

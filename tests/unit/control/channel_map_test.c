@@ -1,11 +1,5 @@
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include "control/channel_map.h"
+#include "tests/unit/unit.h"
 
 #define ROOM span_text("room")
 

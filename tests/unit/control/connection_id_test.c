@@ -1,11 +1,5 @@
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include "control/connection_id.h"
+#include "tests/unit/unit.h"
 
 static void the_edge_is_the_first_ten_characters(void **state)
 {

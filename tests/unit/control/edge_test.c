@@ -1,13 +1,7 @@
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include "common/contract/command.h"
 #include "control/edge.h"
 #include "tests/unit/control/fake_link.h"
+#include "tests/unit/unit.h"
 
 #define ID   span_text("edge-00001")
 #define ROOM span_text("room")

@@ -1,15 +1,10 @@
 /* The document, the routing table and the table of problems say the same. */
 #include <ctype.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
 
 #include "common/text/json.h"
 #include "control/problem.h"
 #include "control/rest.h"
+#include "tests/unit/unit.h"
 
 extern const char openapi_text[];
 extern const size_t openapi_length;

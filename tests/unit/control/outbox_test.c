@@ -1,12 +1,6 @@
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include "control/outbox.h"
 #include "control/parcel.h"
+#include "tests/unit/unit.h"
 
 static struct parcel parcel;
 static struct outbox outbox;

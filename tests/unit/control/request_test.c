@@ -1,12 +1,6 @@
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include "control/request.h"
 #include "tests/unit/control/fake_link.h"
+#include "tests/unit/unit.h"
 
 /* Two edges, and a connection on each. */
 #define EDGE_A "edge-0000a"

@@ -1,11 +1,5 @@
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include "control/roll.h"
+#include "tests/unit/unit.h"
 
 #define E1 span_text("edge-00001")
 #define E2 span_text("edge-00002")
