@@ -48,9 +48,10 @@ const size_t setting_count = ARRAY_LENGTH(settings);
 
 enum { FILE_BYTES = 65536, SHOWN_BYTES = 100 };
 
-static void complain(char error[CONFIG_ERROR_SIZE], const char *text, struct buffer *detail)
+/* The line; whatever a value holds, it stays one. */
+static void complain(char error[CONFIG_ERROR_SIZE], struct buffer *detail)
 {
-    snprintf(error, CONFIG_ERROR_SIZE, "%s%.*s", text, (int)detail->length, detail->data);
+    snprintf(error, CONFIG_ERROR_SIZE, "%.*s", SPAN_ARGS(*detail));
     for (char *c = error; *c; c++)
         if ((unsigned char)*c < 0x20 || *c == 0x7f)
             *c = '?';
@@ -72,7 +73,7 @@ static void complain_value(const struct setting *setting, const char *value, con
     }
     buffer_append_format(&detail, " %s: must be ", problem);
     setting_describe(setting, &detail);
-    complain(error, "", &detail);
+    complain(error, &detail);
 }
 
 /* Reads a file of at most FILE_BYTES; the final newline is an editor's, not the secret's. */
@@ -106,6 +107,19 @@ static const char *environment(const char *variable)
     return value && *value ? value : NULL;
 }
 
+static int find_in_file(const char *name, const char *path, char **ret_value,
+                        char error[CONFIG_ERROR_SIZE])
+{
+    struct buffer detail = {0};
+    int rc = read_file(path, ret_value);
+    if (rc == 0)
+        return 0;
+    buffer_append_format(&detail, "%s=%.200s cannot be read: %s", name, path,
+                         rc == -EINVAL ? "not a file of one secret" : strerror(-rc));
+    complain(error, &detail);
+    return -EINVAL;
+}
+
 /* *ret_value: the caller frees it; NULL when nothing is set anywhere. */
 static int find_value(const struct setting *setting, char **ret_value,
                       char error[CONFIG_ERROR_SIZE])
@@ -119,16 +133,8 @@ static int find_value(const struct setting *setting, char **ret_value,
                  setting->variable, name);
         return -EINVAL;
     }
-    if (path) {
-        int rc = read_file(path, ret_value);
-        if (rc < 0) {
-            struct buffer detail = {0};
-            buffer_append_format(&detail, "%s=%.200s cannot be read: %s", name, path,
-                                 rc == -EINVAL ? "not a file of one secret" : strerror(-rc));
-            complain(error, "", &detail);
-        }
-        return rc < 0 ? -EINVAL : 0;
-    }
+    if (path)
+        return find_in_file(name, path, ret_value, error);
     if (!value)
         value = setting->standard;
     *ret_value = value ? xstrdup(value) : NULL;

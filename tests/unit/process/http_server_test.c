@@ -238,9 +238,10 @@ static void test_body_over_the_limit(void **state)
     (void)state;
     static char body[10 * BODY_LIMIT];
     int fd = client_connect(port);
-    static const char head[] = "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000\r\n\r\n";
+    static const char head[] = "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 20000000\r\n\r\n";
     assert_true(client_send(loop, fd, head, strlen(head)));
-    assert_true(client_send(loop, fd, body, sizeof(body)));
+    for (int i = 0; i < 20; i++)
+        assert_true(client_send(loop, fd, body, sizeof(body)));
     assert_int_equal(client_receive(loop, fd, false, &answer), 413);
     assert_span(client_header(&answer, "Content-Type"), "application/problem+json");
     assert_true(json_is_valid(client_body(&answer)));
@@ -426,17 +427,29 @@ static void test_port_taken(void **state)
     assert_null(second);
 }
 
-/* A client that dawdles byte by byte is cut as well as one that is silent. */
+/* Sends byte by byte until the server cuts. */
+static void dawdle(int fd)
+{
+    int64_t start_ms = loop_now_ms(loop);
+    while (client_send(loop, fd, "G", 1) && loop_now_ms(loop) < start_ms + 30000)
+        loop_turn(loop, 20);
+    assert_in_range(loop_now_ms(loop) - start_ms, 900, 29000);
+}
+
+/* A client that dawdles is cut as well as one that is silent, in its second request too. */
 static void test_timeout(void **state)
 {
     (void)state;
+    static const char request[] = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
     http_server_close(&server);
     open_server(1000, 100);
     int silent = client_connect(port), slow = client_connect(port), waiting = hold();
-    int64_t start_ms = loop_now_ms(loop);
-    while (client_send(loop, slow, "G", 1) && loop_now_ms(loop) < start_ms + 30000)
-        loop_turn(loop, 20);
-    assert_in_range(loop_now_ms(loop) - start_ms, 900, 29000);
+    dawdle(slow);
+    int second = client_connect(port);
+    assert_true(client_send(loop, second, request, strlen(request)));
+    assert_int_equal(client_receive(loop, second, false, &answer), 200);
+    dawdle(second);
+    close(second);
     client_wait_for_end(loop, silent);
     assert_int_equal(gone_count, 0); /* a request that waits for its answer is not timed */
     answer_text(held[0], 200, span_text("in the end"));
