@@ -8,7 +8,7 @@ from .ports import free_port
 from .process import Process
 from .rest import Rest
 
-SECRET = "a secret of the tests, long enough to sign with"
+SECRET = "a secret of the tests that is long enough to sign with"
 _numbers = itertools.count(1)
 
 
