@@ -1,0 +1,104 @@
+/* The limit: `limit [PORT]` does for a WebSocket client what the kernel asks for and no more: no
+ * queue, no order, no slow client. What a broker reaches of it is its share of the possible.
+ *
+ * A client's frames are echoed. POST anything publishes the body to all clients: a loop of send(),
+ * and when several publishes were read in one turn, one send() per client for all of them.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#include "tests/bench/fail.h"
+#include "tests/bench/server.h"
+
+static struct list members = {&members, &members};
+static struct list publishers = {&publishers, &publishers}; /* to be answered after the turn */
+static struct buffer frames;                                /* published in this turn */
+
+static void append_frame(struct buffer *buffer, struct span text)
+{
+    buffer_append_byte(buffer, (char)0x81);
+    if (text.length < 126) {
+        buffer_append_byte(buffer, (char)text.length);
+    } else {
+        unsigned bytes = text.length <= UINT16_MAX ? 2 : 8;
+        buffer_append_byte(buffer, bytes == 2 ? 126 : 127);
+        for (unsigned i = 0; i < bytes; i++)
+            buffer_append_byte(buffer, (char)((uint64_t)text.length >> (8 * (bytes - 1 - i))));
+    }
+    buffer_append_span(buffer, text);
+}
+
+/* One frame of a client: unmasked and sent back. */
+static size_t on_bytes(struct server_peer *peer, struct span bytes)
+{
+    static struct buffer text;
+    const unsigned char *head = (const unsigned char *)bytes.data;
+    unsigned extra = bytes.length < 2         ? 0
+                     : (head[1] & 127) == 126 ? 2
+                     : (head[1] & 127) == 127 ? 8
+                                              : 0;
+    if (bytes.length < 6 + extra)
+        return 0;
+    uint64_t length = extra ? 0 : head[1] & 127;
+    for (unsigned i = 0; i < extra; i++)
+        length = length << 8 | head[2 + i];
+    if (bytes.length - 6 - extra < length)
+        return 0;
+    const char *payload = bytes.data + 6 + extra;
+    buffer_clear(&text);
+    char *place = buffer_reserve(&text, length);
+    for (uint64_t i = 0; i < length; i++)
+        place[i] = payload[i] ^ payload[(int64_t)(i % 4) - 4];
+    append_frame(&peer->out, span_of(place, length));
+    return 6 + extra + length;
+}
+
+static void on_request(struct server_peer *peer, const struct server_request *request)
+{
+    if (!memmem(request->head.data, request->head.length, "Upgrade: websocket", 18)) {
+        append_frame(&frames, request->body);
+        list_append(&publishers, &peer->link);
+        return;
+    }
+    buffer_append_text(&peer->out, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
+                                   "Connection: Upgrade\r\nSec-WebSocket-Accept: "
+                                   "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n");
+    list_append(&members, &peer->link);
+    peer->on_bytes = on_bytes;
+}
+
+static void publish(void)
+{
+    LIST_FOR_EACH(&members, link)
+    {
+        struct server_peer *peer = LIST_ENTRY(link, struct server_peer, link);
+        ssize_t written =
+            send(peer->source.fd, frames.data, frames.length, MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (written < 0)
+            written = errno == EAGAIN ? 0 : (ssize_t)frames.length;
+        if ((size_t)written < frames.length) {
+            buffer_append(&peer->out, frames.data + written, frames.length - (size_t)written);
+            poller_modify(&peer->source, EPOLLIN | EPOLLOUT);
+        }
+    }
+    LIST_FOR_EACH(&publishers, link)
+    {
+        struct server_peer *peer = LIST_ENTRY(link, struct server_peer, link);
+        list_remove(link);
+        server_answer(peer, "", (struct span){0});
+        server_flush(peer);
+    }
+    buffer_clear(&frames);
+}
+
+int main(int count, char **arguments)
+{
+    poller_open();
+    server_open(count > 1 ? (uint16_t)atoi(arguments[1]) : 0, on_request);
+    for (;;) {
+        poller_turn(-1);
+        if (!list_is_empty(&publishers))
+            publish();
+    }
+}
