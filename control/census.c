@@ -151,21 +151,31 @@ static void settle_asked(struct census *census)
     }
 }
 
+/* No router has made its tables yet: then no edge was ever live in this schema. */
+static bool has_no_table(const struct database_answer *answer)
+{
+    return strcmp(answer->sqlstate, "42P01") == 0 || strcmp(answer->sqlstate, "3F000") == 0;
+}
+
 static void on_answer(void *context, const struct database_answer *answer)
 {
+    static struct log_limit limit;
     struct census *census = context;
 
     census->unit = NULL;
     if (answer->kind == DATABASE_DONE) {
-        census->has_answer = true;
         keep_live_rows(census, answer);
         tell_roll(census, answer);
+    } else if (!has_no_table(answer)) {
+        metric_add(METRIC_DATABASE_FAILURES, 1);
+        log_limited(&limit, LOG_LEVEL_WARNING, "table edges not read",
+                    LOG_TEXT("reason", answer->message));
+        bury_all(census, &census->asked);
+    }
+    if (answer->kind == DATABASE_DONE || has_no_table(answer)) {
+        census->has_answer = true;
         census->on_answer(census->context);
         settle_asked(census);
-    } else {
-        metric_add(METRIC_DATABASE_FAILURES, 1);
-        log_warning("table edges not read", LOG_TEXT("reason", answer->message));
-        bury_all(census, &census->asked);
     }
     if (!list_is_empty(&census->edges->unknown))
         census_ask(census);

@@ -47,34 +47,41 @@ void rest_read_connection(struct rest_call *call)
     read_one(call, &query_connection, &value, 1, PROBLEM_NO_SUCH_CONNECTION);
 }
 
-/* Is `"binary": true` among the members? The command's own parser checks the rest. */
-static bool is_binary(struct span body, bool *ret_is_binary)
+/* Is `"binary": true` among the members? NULL, or why that cannot be said. A body that is not JSON
+ * is left to the command's own parser, which says where. */
+static const char *read_binary(struct span body, bool *ret_is_binary)
 {
     struct json_reader reader;
     struct span key;
-    bool binary = false;
+    const char *reason = NULL;
 
+    *ret_is_binary = false;
     json_reader_init(&reader, body);
     json_enter_object(&reader);
     while (json_next_key(&reader, &key)) {
-        if (span_is(key, "binary"))
-            binary = json_take_boolean(&reader);
-        else
+        if (!span_is(key, "binary")) {
             json_skip(&reader);
+        } else if (json_peek(&reader) == JSON_BOOLEAN) {
+            *ret_is_binary = json_take_boolean(&reader);
+        } else {
+            reason = "is not a boolean";
+            json_skip(&reader);
+        }
     }
-    *ret_is_binary = binary;
-    return json_finish(&reader) == 0;
+    return json_finish(&reader) == 0 ? reason : NULL;
 }
 
 /* {"data": "…"} or {"data": "<base64>", "binary": true} */
 static void send_message(struct rest_call *call, enum command_type text, enum command_type binary)
 {
     struct span body = http_request_body(call->http);
-    bool binary_wanted = false;
+    bool is_binary;
+    const char *reason = read_binary(body, &is_binary);
 
-    if (!is_binary(body, &binary_wanted))
-        binary_wanted = false; /* not JSON: the command's parser says where */
-    rest_command(call, binary_wanted ? binary : text, body);
+    if (reason)
+        rest_answer_invalid(call, PROBLEM_INVALID_BODY, "binary", reason);
+    else
+        rest_command(call, is_binary ? binary : text, body);
 }
 
 void rest_send_to_connection(struct rest_call *call)
