@@ -6,24 +6,32 @@
 #include "tests/bench/publisher.h"
 #include "tests/bench/report.h"
 
-enum { LANES_MAX = 256 };
+enum { LANES_MAX = 4096 };
 
-/* A publisher and what it has under way. The lane is the message's source. */
+/* One message under way to its channel; the lane is the message's source. */
 struct lane {
-    struct publisher publisher;
+    struct group *group;
     uint32_t channel;
     uint32_t number;
     uint32_t missing; /* members that do not have it yet */
+};
+
+/* A publisher, and the lanes whose messages go in its request. */
+struct group {
+    struct publisher publisher;
+    struct lane *lanes;
+    uint32_t unfinished; /* lanes whose message is not with all */
     uint64_t began_ns;
-    bool is_busy;
 };
 
 static struct {
-    const struct options *options;
     size_t size;
     struct lane lanes[LANES_MAX];
     uint32_t lane_count;
-    uint32_t busy;
+    struct group *groups;
+    uint32_t group_count;
+    uint32_t group_lanes;
+    uint32_t busy; /* groups */
     uint32_t next_channel;
     uint32_t *members; /* of each channel */
     uint64_t deliveries;
@@ -32,47 +40,51 @@ static struct {
     struct histogram delays; /* until the last member has it */
 } run;
 
-static uint32_t lane_of(const struct lane *lane)
+static struct publication next_publication(struct lane *lane, char *place)
 {
-    return (uint32_t)(lane - run.lanes);
-}
-
-static void publish(struct lane *lane)
-{
-    static char text[MESSAGE_BYTES_MAX];
     lane->channel = run.next_channel++ % crowd.channels;
     lane->number = (lane->number + 1) % MESSAGE_NUMBERS;
     lane->missing = run.members[lane->channel];
-    lane->is_busy = true;
-    run.busy++;
-    message_write(text, run.size, lane_of(lane), lane->number);
-    lane->began_ns = poller_now_ns();
-    publisher_post(&lane->publisher, lane->channel, span_of(text, run.size));
+    message_write(place, run.size, (uint32_t)(lane - run.lanes), lane->number);
+    return (struct publication){.channel = lane->channel, .text = span_of(place, run.size)};
 }
 
-static void finish_if_done(struct lane *lane)
+static void publish(struct group *group)
 {
-    if (lane->missing > 0 || lane->publisher.is_waiting)
+    static struct publication publications[LANES_MAX];
+    static struct buffer texts;
+    buffer_clear(&texts);
+    char *place = buffer_reserve(&texts, run.size * run.group_lanes);
+    for (uint32_t i = 0; i < run.group_lanes; i++)
+        publications[i] = next_publication(&group->lanes[i], place + i * run.size);
+    group->unfinished = run.group_lanes;
+    run.busy++;
+    group->began_ns = poller_now_ns();
+    publisher_post(&group->publisher, publications, run.group_lanes);
+}
+
+static void finish_if_done(struct group *group)
+{
+    if (group->unfinished > 0 || group->publisher.is_waiting)
         return;
-    histogram_record(&run.delays, poller_now_ns() - lane->began_ns);
-    run.publishes++;
+    histogram_record(&run.delays, poller_now_ns() - group->began_ns);
+    run.publishes += run.group_lanes;
     run.busy--;
-    lane->is_busy = false;
     if (!run.is_stopping)
-        publish(lane);
+        publish(group);
 }
 
 static void on_answered(struct publisher *publisher)
 {
-    finish_if_done(CONTAINER_OF(publisher, struct lane, publisher));
+    finish_if_done(CONTAINER_OF(publisher, struct group, publisher));
 }
 
 static void on_delivery(struct client *client, struct span data)
 {
     uint32_t source, number;
     message_read(data, run.size, &source, &number);
-    struct lane *lane = &run.lanes[source];
-    if (source >= run.lane_count || !lane->is_busy || number != lane->number)
+    struct lane *lane = &run.lanes[source % LANES_MAX];
+    if (source >= run.lane_count || number != lane->number)
         fail("member %u got message %u of publisher %u, which is not under way", client->number,
              number, source);
     if (client->number % crowd.channels != lane->channel)
@@ -80,9 +92,11 @@ static void on_delivery(struct client *client, struct span data)
     if (client->last_seen[source] == number || lane->missing == 0)
         fail("member %u got message %u of publisher %u twice", client->number, number, source);
     client->last_seen[source] = number;
-    lane->missing--;
     run.deliveries++;
-    finish_if_done(lane);
+    if (--lane->missing > 0)
+        return;
+    lane->group->unfinished--;
+    finish_if_done(lane->group);
 }
 
 static bool none_busy(void)
@@ -101,6 +115,17 @@ static void prepare_members(void)
     }
 }
 
+static void prepare_groups(const struct options *options)
+{
+    run.groups = xcalloc(run.group_count, sizeof(struct group));
+    for (uint32_t i = 0; i < run.group_count; i++) {
+        publisher_init(&run.groups[i].publisher, options, on_answered);
+        run.groups[i].lanes = &run.lanes[i * run.group_lanes];
+    }
+    for (uint32_t i = 0; i < run.lane_count; i++)
+        run.lanes[i].group = &run.groups[i / run.group_lanes];
+}
+
 static void report(const struct meter *meter, uint64_t deliveries, uint64_t publishes,
                    const struct histogram *delays)
 {
@@ -115,20 +140,20 @@ static void report(const struct meter *meter, uint64_t deliveries, uint64_t publ
 void mode_fanout(const struct options *options, struct processes *processes)
 {
     struct meter meter;
-    run.options = options;
     run.size = (size_t)options->size;
-    run.lane_count = (uint32_t)options->outstanding;
+    run.group_count = (uint32_t)options->outstanding;
+    run.group_lanes = (uint32_t)options->events;
+    run.lane_count = run.group_count * run.group_lanes;
     if (run.lane_count < 1 || run.lane_count > LANES_MAX)
-        fail("outstanding must be 1 to %d", LANES_MAX);
+        fail("outstanding × events must be 1 to %d", LANES_MAX);
     crowd_init(options, on_delivery);
     crowd_open();
     /* Some brokers subscribe a member a moment after its handshake. */
     crowd_run_for(0.5);
     prepare_members();
-    for (uint32_t i = 0; i < run.lane_count; i++)
-        publisher_open(&run.lanes[i].publisher, options, on_answered);
-    for (uint32_t i = 0; i < run.lane_count; i++)
-        publish(&run.lanes[i]);
+    prepare_groups(options);
+    for (uint32_t i = 0; i < run.group_count; i++)
+        publish(&run.groups[i]);
     crowd_run_for(options->warmup);
     run.deliveries = run.publishes = 0;
     run.delays = (struct histogram){0};

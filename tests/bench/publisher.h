@@ -13,15 +13,23 @@ struct publisher {
     const struct options *options;
     void (*on_answered)(struct publisher *publisher);
     bool is_waiting;
+    bool is_connected;
     struct buffer answer;
 };
 
-/* Connects, or ends the benchmark. */
-void publisher_open(struct publisher *publisher, const struct options *options,
+/* Connects with the first request. */
+void publisher_init(struct publisher *publisher, const struct options *options,
                     void (*on_answered)(struct publisher *publisher));
 
-/* Publishes `text` to the channel "cN"; on_answered follows with a 2xx, everything else ends the
- * benchmark. */
-void publisher_post(struct publisher *publisher, uint32_t channel, struct span text);
+/* What is published: the channel "cN" and a text. */
+struct publication {
+    uint32_t channel;
+    struct span text;
+};
+
+/* Publishes all of them in one request; on_answered follows with a 2xx, everything else ends the
+ * benchmark. The form "raw" has room for one. */
+void publisher_post(struct publisher *publisher, const struct publication *publications,
+                    size_t count);
 
 #endif

@@ -1,0 +1,281 @@
+"""The rows of the table: what is measured, and what is to be reached.
+
+A row is a function of a Bench. It measures (several rounds, the brokers in turn, so that what the
+machine does meanwhile hits all alike) and states goals; the rest is printing.
+"""
+
+import json
+import subprocess
+import time
+
+from .programs import Failed, load_command
+
+ROWS = {}
+
+
+def row(name, title):
+    """Registers a row that can be run alone by its name."""
+    def register(function):
+        ROWS[name] = (title, function)
+        return function
+
+    return register
+
+
+class Cell:
+    """A broker's reports in a row, one of each round."""
+
+    def __init__(self):
+        self.reports = []
+
+    def get(self, metric):
+        """The median of the rounds."""
+        values = sorted(report[metric] for report in self.reports)
+        middle = len(values) // 2
+        return values[middle] if len(values) % 2 else (values[middle - 1] + values[middle]) / 2
+
+    def total(self, metric):
+        return sum(report[metric] for report in self.reports)
+
+    @property
+    def rate(self):
+        return self.get("messages_per_s")
+
+    @property
+    def cpu(self):
+        return self.get("broker_cpu_us")
+
+
+def compare(bench, mode, brokers, **options):
+    """Measures several brokers with the same load: {label: Cell}. `brokers` maps a label to
+    (broker, options of its own)."""
+    cells = {label: Cell() for label in brokers}
+    for _ in range(bench.rounds):
+        for label, (broker, own) in brokers.items():
+            broker.settle()
+            cells[label].reports.append(bench.load(label, broker, mode, **{**options, **own}))
+    return cells
+
+
+def nobody_lost(result, cell, label):
+    result.goal(f"{label}: refused or cut off", cell.total("refused") + cell.total("lost"), "<=", 0)
+
+
+# ---- webhook echo ----
+
+@row("echo64", "webhook echo, 64 clients, closed loop")
+def echo64(bench, result):
+    cells = result.add(compare(bench, "echo", {
+        "slip": (bench.get("slip"), {}), "pushpin": (bench.get("pushpin"), {})}, clients=64))
+    slip, pushpin = cells["slip"], cells["pushpin"]
+    for label, cell in cells.items():
+        result.show(label, f"{cell.rate:,.0f} msg/s, {cell.cpu:.0f} µs CPU")
+    result.goal("rate / Pushpin's", slip.rate / pushpin.rate, ">=", 10)
+    result.goal("CPU per message / Pushpin's", slip.cpu / pushpin.cpu, "<=", 0.1)
+
+
+@row("echo1", "webhook echo, 1 client, p50")
+def echo1(bench, result):
+    cells = result.add(compare(bench, "echo", {
+        "slip": (bench.get("slip"), {}), "pushpin": (bench.get("pushpin"), {}),
+        "limit": (bench.get("limit"), {})}, clients=1))
+    for label, cell in cells.items():
+        result.show(label, f"{cell.get('echo_p50_us') / 1000:.3f} ms")
+    result.goal("p50 in ms", cells["slip"].get("echo_p50_us") / 1000, "<=", 0.4)
+
+
+@row("burst512", "512 clients sending at the same moment, again and again")
+def burst512(bench, result):
+    grouped = bench.get("slip", WEBHOOK_BATCH_CONNECTIONS=256)
+    cells = result.add(compare(bench, "burst", {
+        "slip": (bench.get("slip"), {}), "slip-256": (grouped, {}),
+        "pushpin": (bench.get("pushpin"), {"tolerant": 1, "patience": 5})}, clients=512))
+    slip, pushpin = cells["slip"], cells["pushpin"]
+    for label, cell in cells.items():
+        lost = 100 * cell.get("lost") / 512
+        result.show(label, f"{cell.rate:,.0f} msg/s, {cell.cpu:.0f} µs CPU, {lost:.0f} % cut off")
+    nobody_lost(result, slip, "slip")
+    nobody_lost(result, cells["slip-256"], "slip-256")
+    result.goal("rate / Pushpin's", slip.rate / pushpin.rate, ">=", 15)
+    result.goal("rate with WEBHOOK_BATCH_CONNECTIONS=256 / with 1", cells["slip-256"].rate / slip.rate,
+                ">=", 3)
+
+
+@row("sizes", "webhook echo, 64 clients, by message size")
+def sizes(bench, result):
+    for size in (10, 1000, 16384, 100000):
+        cells = compare(bench, "echo", {"slip": (bench.get("slip"), {}),
+                                        "pushpin": (bench.get("pushpin"), {})},
+                        clients=64, size=size)
+        result.add({f"{label}-{size}": cell for label, cell in cells.items()})
+        for label, cell in cells.items():
+            result.show(label, f"{size} B: {cell.rate:,.0f} msg/s, {cell.cpu:.0f} µs")
+
+
+@row("latency", "webhook echo, 64 clients, at 25, 50 and 75 % of the highest rate")
+def latency(bench, result):
+    slip = bench.get("slip")
+    most = compare(bench, "echo", {"slip": (slip, {})}, clients=64)["slip"].rate
+    for share in (25, 50, 75):
+        cells = compare(bench, "rate", {"slip": (slip, {})}, clients=64, rate=most * share / 100)
+        result.add({f"slip-{share}": cells["slip"]})
+        points = [cells["slip"].get(f"delay_{point}_us") / 1000 for point in ("p50", "p99", "p999")]
+        result.show("slip", f"{share} % ({most * share / 100:,.0f}/s): p50 {points[0]:.2f}, "
+                            f"p99 {points[1]:.2f}, p99.9 {points[2]:.2f} ms")
+
+
+# ---- fan-out ----
+
+def fanout(bench, result, members, outstanding, share):
+    brokers = {}
+    for name in ("slip", "pushpin", "nchan", "limit"):
+        broker = bench.get(name)
+        brokers[name] = (broker, broker.publish)
+    cells = result.add(compare(bench, "fanout", brokers, clients=members, outstanding=outstanding,
+                               path="/join/c0", channels=1))
+    for label, cell in cells.items():
+        result.show(label, f"{cell.rate / 1000:,.0f} k/s, {cell.cpu:.1f} µs CPU")
+    result.goal("rate / limit", cells["slip"].rate / cells["limit"].rate, ">=", share)
+    result.goal("rate / Pushpin's", cells["slip"].rate / cells["pushpin"].rate, ">=", 1)
+
+
+@row("fanout1000", "fan-out to 1000 members, one publish at a time")
+def fanout1000(bench, result):
+    fanout(bench, result, 1000, 1, 0.9)
+
+
+@row("fanout5000", "fan-out to 5000 members, one publish at a time")
+def fanout5000(bench, result):
+    fanout(bench, result, 5000, 1, 0.9)
+
+
+@row("fanout1000x8", "fan-out to 1000 members, 8 publishes outstanding")
+def fanout1000x8(bench, result):
+    fanout(bench, result, 1000, 8, 0.7)
+
+
+@row("fanout5000x8", "fan-out to 5000 members, 8 publishes outstanding")
+def fanout5000x8(bench, result):
+    fanout(bench, result, 5000, 8, 0.7)
+
+
+@row("fansizes", "fan-out to 1000 members, one publish at a time, by message size")
+def fansizes(bench, result):
+    for size in (10, 1000, 16384, 100000):
+        cells = compare(bench, "fanout", {name: (bench.get(name), bench.get(name).publish)
+                                          for name in ("slip", "nchan", "limit")},
+                        clients=1000, path="/join/c0", size=size)
+        result.add({f"{label}-{size}": cell for label, cell in cells.items()})
+        for label, cell in cells.items():
+            result.show(label, f"{size} B: {cell.rate / 1000:,.0f} k/s")
+
+
+@row("channels", "many channels: 10,000 members, 1000 channels, publishes spread evenly")
+def channels(bench, result):
+    slip = bench.get("slip")
+    many = bench.size(10000)
+    cells = result.add(compare(bench, "fanout", {
+        "one big": (slip, {"clients": many, "channels": 1}),
+        "many": (slip, {"clients": many, "channels": many // 10, "events": 64, "outstanding": 2}),
+        "few alone": (slip, {"clients": 640, "channels": 64, "events": 64, "outstanding": 2}),
+    }, **slip.publish))
+    for label, cell in cells.items():
+        result.show("slip", f"{label}: {cell.cpu:.1f} µs CPU a delivery,"
+                            f" {cell.get('publish_cpu_us'):.0f} a publish")
+    result.goal("CPU per delivery, many channels / one big", cells["many"].cpu / cells["one big"].cpu,
+                "<=", 1.3)
+    result.goal("CPU per publish, among many channels / alone",
+                cells["many"].get("publish_cpu_us") / cells["few alone"].get("publish_cpu_us"), "<=", 1.3)
+
+
+# ---- connections ----
+
+def connects(bench, result, connecting):
+    cells = result.add(compare(bench, "connects", {
+        "slip": (bench.get("slip"), {}),
+        "pushpin": (bench.get("pushpin"), {"clients": bench.size(2000), "tolerant": 1, "patience": 5}),
+    }, clients=bench.size(10000), connecting=connecting))
+    for label, cell in cells.items():
+        refused = 100 * cell.get("refused") / (cell.get("messages") + cell.get("refused"))
+        result.show(label, f"{cell.rate:,.0f}/s, {refused:.0f} % refused")
+    nobody_lost(result, cells["slip"], "slip")
+    result.goal("rate / Pushpin's", cells["slip"].rate / cells["pushpin"].rate, ">=", 10)
+
+
+@row("connects64", "connects through an OPEN webhook, 64 in flight")
+def connects64(bench, result):
+    connects(bench, result, 64)
+
+
+@row("connects512", "connects through an OPEN webhook, 512 in flight")
+def connects512(bench, result):
+    connects(bench, result, 512)
+
+
+@row("idle", "memory of an idle connection, and the CPU of pinging 10,000")
+def idle(bench, result):
+    cells = {}
+    for name, path in (("slip", "/"), ("pushpin", "/"), ("nchan", "/join/c0")):
+        with bench.fresh(name) as broker:
+            cell = cells[name] = Cell()
+            cell.reports.append(bench.load(name, broker, "idle", clients=bench.size(10000),
+                                           browser=1, path=path, warmup=3,
+                                           seconds=bench.time(60)))
+        result.show(name, f"{cell.get('bytes_per_connection') / 1024:.1f} kB,"
+                          f" {100 * cell.get('broker_cores'):.1f} % of a core")
+    result.add(cells)
+    slip = cells["slip"].reports[0]
+    edge = sum(value for name, value in slip.items() if name.startswith("bytes_slip-edge"))
+    result.goal("kB, all processes", slip["bytes_per_connection"] / 1024, "<=", 6)
+    result.goal("kB, the edge", edge / 1024, "<=", 4)
+    result.goal("% of a core, pings and all", 100 * slip["broker_cores"], "<=", 2)
+
+
+# ---- the tables ----
+
+def wait_for_rows(postgres, schema, count, patience=15):
+    """Seconds until the table says so."""
+    begin = time.monotonic()
+    while True:
+        rows = int(postgres.query(f'select count(*) from "{schema}".subscriptions')[0][0])
+        if rows == count:
+            return time.monotonic() - begin
+        if time.monotonic() - begin > patience:
+            raise Failed(f"{rows} subscriptions in the table instead of {count}")
+        time.sleep(0.01)
+
+
+@row("churn", "subscribe and unsubscribe 10,000 connections in 10 channels each")
+def churn(bench, result):
+    slip = bench.get("slip")
+    clients = bench.size(10000)
+    echo = {"target": slip.target, "clients": 1, "rate": 500, "warmup": 0.2}
+    slip.settle()
+    quiet = bench.load("quiet", slip, "rate", **{**echo, "seconds": 2})
+    command = load_command("churn", {
+        "target": slip.target, "clients": clients, "channels": 1000, "outstanding": 64,
+        "pids": ",".join(map(str, slip.pids()))})
+    report = {}
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as load:
+        busy = subprocess.Popen(load_command("rate", {**echo, "seconds": 5}),
+                                stdout=subprocess.PIPE, text=True)
+        for phase, count in (("subscribe", 10 * clients), ("unsubscribe", 0)):
+            line = load.stdout.readline()
+            if not line:
+                raise Failed(f"churn: no {phase}")
+            report[f"{phase}_per_s"] = json.loads(line)["messages_per_s"]
+            report[f"{phase}_lag_s"] = wait_for_rows(bench.brokers.postgres, slip.stack.name, count)
+            load.stdin.write("go on\n")
+            load.stdin.flush()
+        output, _ = busy.communicate()
+        busy = json.loads(output)
+    report["echo_quiet_p50_us"] = quiet["delay_p50_us"]
+    report["echo_busy_p50_us"] = busy["delay_p50_us"]
+    cell = Cell()
+    cell.reports.append(report)
+    result.add({"slip": cell})
+    result.show("slip", f"{report['subscribe_per_s']:,.0f} subscribes/s,"
+                        f" {report['unsubscribe_per_s']:,.0f} unsubscribes/s")
+    result.goal("seconds until the table is true", max(report["subscribe_lag_s"],
+                                                       report["unsubscribe_lag_s"]), "<=", 1)
+    result.goal("echo p50 meanwhile / quiet", busy["delay_p50_us"] / quiet["delay_p50_us"], "<=", 2)
