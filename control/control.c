@@ -213,19 +213,24 @@ static void on_tick(struct loop_timer *timer)
 static void on_database_ready(void *context)
 {
     struct control *control = context;
+    control->is_database_missed = false;
     log_info("database connected");
     metric_set(METRIC_DATABASE_UP, 1);
     census_ask(&control->census);
 }
 
+/* Said once for each time it goes away, not for each attempt. */
 static void on_database_down(void *context, bool was_ready, const char *reason)
 {
-    static struct log_limit limit;
-    (void)context;
+    struct control *control = context;
+
     metric_set(METRIC_DATABASE_UP, 0);
     metric_add(METRIC_DATABASE_FAILURES, 1);
-    log_limited(&limit, LOG_LEVEL_WARNING, was_ready ? "database lost" : "database not reached",
-                LOG_TEXT("reason", reason));
+    if (!control->is_database_missed)
+        log_warning(was_ready ? "database lost: reads are answered 503"
+                              : "database not reached: reads are answered 503",
+                    LOG_TEXT("reason", reason));
+    control->is_database_missed = true;
 }
 
 static int open_database(struct control *control)

@@ -29,6 +29,7 @@ struct control {
     char name[CONTROL_NAME_LENGTH + 1];
     struct link_set *links;
     struct database *database;
+    bool is_database_missed; /* the log has said that it is away */
     struct roll roll;
     struct census census;
     struct channel_map channels;
