@@ -1,5 +1,7 @@
 #include "edge/drain.h"
 
+#include <stdlib.h>
+
 #include "common/process/log.h"
 #include "edge/edge.h"
 #include "edge/opening.h"
@@ -11,7 +13,7 @@ static int64_t elapsed_ms(const struct drain *drain)
 
 int64_t drain_limit_ms(const struct config *config)
 {
-    return 2 * config->drain_ms + 2 * config->close_timeout_ms + config->peer_timeout_ms;
+    return config->drain_ms + 3 * config->close_timeout_ms + 2 * config->peer_timeout_ms;
 }
 
 static size_t clients_left(const struct edge *edge)
@@ -47,10 +49,10 @@ static void close_share(struct drain *drain)
     }
 }
 
+/* The first CLOSE_TIMEOUT is the clients', for their answers; the second the backend's. */
 static bool is_overdue(const struct drain *drain)
 {
-    const struct config *config = drain->edge->config;
-    return elapsed_ms(drain) >= 2 * config->drain_ms + config->close_timeout_ms;
+    return edge_now_ms(drain->edge) - drain->told_ms >= 2 * drain->edge->config->close_timeout_ms;
 }
 
 /* False: not all could be sent yet. */
@@ -81,6 +83,7 @@ static void advance(struct drain *drain)
         close_share(drain);
         if (clients_left(edge) == 0) {
             drain->stage = DRAIN_DELIVERING;
+            drain->told_ms = edge_now_ms(edge);
             log_info("all clients are told to go",
                      LOG_UINT("connections", edge->connections.count));
         }
@@ -93,16 +96,32 @@ static void advance(struct drain *drain)
         (void)say_leaving(drain);
 }
 
+/* True when there is nothing more to be done here. */
+static bool is_over(struct drain *drain)
+{
+    struct edge *edge = drain->edge;
+    const struct home *home = &edge->home;
+    if (drain->stage != DRAIN_LEAVING)
+        return false;
+    if (has_left(drain) || (!home->link && edge->connections.count == 0)) {
+        log_info("drained", LOG_INT("ms", elapsed_ms(drain)));
+        lifecycle_stopped(edge->lifecycle);
+        return true;
+    }
+    if (!home->link && edge_now_ms(edge) - home->lost_ms > edge->config->peer_timeout_ms) {
+        log_error("no router takes over what is left", LOG_UINT("events", edge->event_count));
+        lifecycle_fail(edge->lifecycle, EXIT_FAILURE);
+        return true;
+    }
+    return false;
+}
+
 static void on_step(struct loop_timer *timer)
 {
     struct drain *drain = CONTAINER_OF(timer, struct drain, step);
-    if (drain->stage == DRAIN_LEAVING && has_left(drain)) {
-        log_info("drained", LOG_INT("ms", elapsed_ms(drain)));
-        lifecycle_stopped(drain->edge->lifecycle);
-        return;
-    }
     advance(drain);
-    loop_timer_start(drain->edge->loop, timer, DRAIN_STEP_MS);
+    if (!is_over(drain))
+        loop_timer_start(drain->edge->loop, timer, DRAIN_STEP_MS);
 }
 
 void drain_init(struct drain *drain, struct edge *edge)

@@ -1,8 +1,11 @@
 /* Draining (SIGTERM): the edge leaves without losing anything.
  *
  *     CLOSING_CLIENTS   nobody is taken in; clients get 1001, spread over DRAIN_SECONDS
- *     DELIVERING        until all batches are acknowledged, at most DRAIN_SECONDS + CLOSE_TIMEOUT
+ *     DELIVERING        until all batches are acknowledged, at most 2 × CLOSE_TIMEOUT
  *     LEAVING           what is left is handed over, LEAVING sent; when received, the edge stops
+ *
+ * Without a router there is nobody to leave from: an edge that holds nothing stops at once, one
+ * that does waits PEER_TIMEOUT for a router before it gives up what it holds, and says so.
  */
 #ifndef SLIP_EDGE_DRAIN_H
 #define SLIP_EDGE_DRAIN_H
@@ -21,6 +24,7 @@ struct drain {
     enum drain_stage stage;
     struct loop_timer step;
     int64_t began_ms;
+    int64_t told_ms;       /* when the last client was told to go */
     uint64_t left_number;  /* link number of LEAVING, */
     uint32_t left_session; /* and the router session it was sent in */
 };
