@@ -63,8 +63,10 @@ int batch_copy(const struct message_batch *message, int64_t now_ms, struct batch
     batch->last = message->last;
     batch->is_open = message->events.items[0].kind == EVENT_OPEN;
     batch->is_close = message->events.items[0].kind == EVENT_CLOSE;
-    if (batch->is_open)
+    if (batch->is_open && message->remaining_ms > 0)
         batch->deadline_ms = now_ms + (int64_t)message->remaining_ms;
+    else if (batch->is_open)
+        batch_stop_waiting(batch);
     *ret_batch = batch;
     return 0;
 }
@@ -86,9 +88,21 @@ void batch_destroy(struct batch **batch)
     *batch = NULL;
 }
 
+void batch_is_repeated(struct batch *batch)
+{
+    batch->was_sent = true;
+    batch->may_be_accepted = true;
+}
+
+void batch_stop_waiting(struct batch *batch)
+{
+    batch_is_repeated(batch);
+    batch->deadline_ms = 0;
+}
+
 uint64_t batch_remaining_ms(const struct batch *batch, int64_t now_ms)
 {
-    if (!batch->is_open || batch->deadline_ms <= now_ms)
+    if (batch->deadline_ms <= now_ms)
         return 0;
     return (uint64_t)(batch->deadline_ms - now_ms);
 }

@@ -18,7 +18,7 @@ struct batch {
     struct list link;
     uint64_t first, last; /* sequence numbers */
     uint64_t attempts;    /* made and counted */
-    int64_t deadline_ms;  /* OPEN: when the client is told 504 (loop time); else 0 */
+    int64_t deadline_ms;  /* OPEN whose client waits: when it is told 504 (loop time); else 0 */
     bool is_open, is_close;
     bool was_sent;        /* given to a worker at least once */
     bool may_be_accepted; /* OPEN: an attempt ended in a way that the backend may have said yes */
@@ -37,7 +37,20 @@ struct batch *batch_new_close(uint64_t code, struct span reason);
 
 void batch_destroy(struct batch **batch);
 
-/* OPEN: milliseconds until its deadline, at least 0; 0 for all others. */
+/* An OPEN that an earlier router may have delivered: its end is never certain. */
+void batch_is_repeated(struct batch *batch);
+
+/* An OPEN whose client does not wait any more: it was accepted (the end of the attempt got lost on
+ * its way), or it gave up. It is delivered as any batch is. */
+void batch_stop_waiting(struct batch *batch);
+
+/* The client of this OPEN waits for its end. */
+static inline bool batch_is_waited_for(const struct batch *batch)
+{
+    return batch->is_open && batch->deadline_ms > 0;
+}
+
+/* Milliseconds until the deadline, at least 0; 0 without one. */
 uint64_t batch_remaining_ms(const struct batch *batch, int64_t now_ms);
 
 #endif

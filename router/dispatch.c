@@ -94,7 +94,7 @@ static bool is_too_late(const struct router *router, const struct connection *co
 {
     const struct batch *batch = connection_batch(connection);
 
-    return batch->is_open &&
+    return batch_is_waited_for(batch) &&
            batch_remaining_ms(batch, loop_now_ms(router->loop)) <= RETRY_OPEN_RESERVE_MS;
 }
 

@@ -148,6 +148,7 @@ static void take_link(struct edge *edge, struct link *link, const struct message
     edge->link = link;
     link_set_data(link, edge);
     edge->is_answered = false;
+    edge->is_repeating = adopt->returning;
     edge->adopted_ms = loop_now_ms(edge->router->loop);
     free(edge->address);
     edge->address = span_dup(adopt->address);

@@ -47,6 +47,7 @@ struct edge {
     bool is_left_told;     /* LEAVING: that it has left goes to PostgreSQL */
     bool has_said_leaving; /* ADOPTING: LEAVING follows */
     bool is_known_live;    /* was LIVE here: stays on the roll while it adopts us again */
+    bool is_repeating;     /* until the first page: OPENs may be repeated ones */
     bool is_answered;      /* ADOPTED has been said in this session */
     int64_t adopted_ms;
     struct loop_deferred gone;

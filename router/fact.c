@@ -86,6 +86,8 @@ static void add_batch(struct edge *edge, struct connection *connection, struct b
         connection = connection_new(edge, message->connection, state_by(message));
     if (message->metadata_known)
         connection_told_metadata(connection, message->metadata);
+    if (added->is_open && edge->is_repeating)
+        batch_is_repeated(*batch);
     connection_add_batch(connection, batch);
     show_batch(connection, added, is_new, message->metadata_known);
     if (edge->state == EDGE_LEAVING && !connection->has_close)
@@ -143,6 +145,9 @@ void fact_on_opened(struct router *router, struct link *link, const struct wire_
         return;
     if (connection->state == CONNECTION_OPENING)
         connection->state = CONNECTION_OPEN;
+    struct batch *batch = connection_batch(connection);
+    if (batch && batch->is_open)
+        batch_stop_waiting(batch);
     projection_connection(connection, false, NULL,
                           opened->opened_at_ms <= INT64_MAX ? (int64_t)opened->opened_at_ms : 0);
 }

@@ -41,11 +41,14 @@ static const struct record_done_item *find_item(const struct message_done *done,
     return NULL;
 }
 
+/* A repeated OPEN may be refused though it was accepted before: the edge, which knows, ends it. */
 static void deliver_open(struct connection *connection, const struct record_done_item *item)
 {
+    bool is_waited_for = batch_is_waited_for(connection_batch(connection));
+
     if (item && item->verdict == OPEN_VERDICT_ACCEPTED)
         connection_finish_batch(connection, ACK_DELIVERED, 0);
-    else if (item && item->verdict == OPEN_VERDICT_REFUSED)
+    else if (item && item->verdict == OPEN_VERDICT_REFUSED && is_waited_for)
         connection_finish_batch(connection, ACK_REFUSED, 403);
     else
         connection_finish_batch(connection, ACK_UNKNOWN, 502);
@@ -132,6 +135,7 @@ static struct retry_facts facts_of(const struct connection *connection,
         .retry_after_ms = done->retry_after_ms,
         .attempts = batch->attempts,
         .is_open = batch->is_open,
+        .is_waited_for = batch_is_waited_for(batch),
         .may_be_accepted = batch->may_be_accepted,
         .remaining_ms = batch_remaining_ms(batch, now_ms),
         .group_count = group_count,

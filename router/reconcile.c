@@ -136,6 +136,7 @@ void reconcile_on_page(struct router *router, struct link *link, const struct wi
     (void)router;
     if (!edge || edge->snapshot.number == 0 || page->snapshot != edge->snapshot.number)
         return;
+    edge->is_repeating = false;
     for (size_t i = 0; i < page->entries.count; i++)
         take_entry(edge, &page->entries.items[i]);
     if (page->is_last) {

@@ -71,10 +71,11 @@ struct retry_decision retry_decide(const struct retry_facts *facts,
         return (struct retry_decision){.action = RETRY_AT_ONCE};
     if (facts->group_count > 1 && !is_not_now(facts))
         return (struct retry_decision){.action = RETRY_SPLIT};
-    if (facts->is_open)
+    if (facts->is_open && facts->is_waited_for)
         return decide_open(facts, limits, jitter);
     if (is_final(facts) || facts->attempts + 1 >= limits->attempts)
-        return (struct retry_decision){.action = RETRY_DEAD_LETTER};
+        return (struct retry_decision){.action = facts->is_open ? RETRY_UNKNOWN : RETRY_DEAD_LETTER,
+                                       .status = 502};
     return (struct retry_decision){.action = RETRY_LATER,
                                    .delay_ms = pause_ms(facts, limits, jitter)};
 }

@@ -10,7 +10,9 @@
  *
  * After the last attempt: dead letter. An OPEN never becomes one: it is tried a second time when
  * the first did not reach the backend (or was told to come back) and the client still waits; then
- * it is refused, or, when the backend may have said yes, its end is unknown and a CLOSE is owed.
+ * it is refused, or, when the backend may have said yes, its end is unknown and a CLOSE is owed. An
+ * OPEN that nobody waits for (it was accepted, and the end of that attempt was lost) is repeated
+ * like any batch, and its end is unknown at last.
  */
 #ifndef SLIP_ROUTER_RETRY_H
 #define SLIP_ROUTER_RETRY_H
@@ -38,6 +40,7 @@ struct retry_facts {
     uint64_t retry_after_ms;
     uint64_t attempts; /* counted before, without this one */
     bool is_open;
+    bool is_waited_for;    /* OPEN: its client waits for the end */
     bool may_be_accepted;  /* OPEN: by an earlier attempt */
     uint64_t remaining_ms; /* OPEN */
     size_t group_count;    /* connections in the request */
