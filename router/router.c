@@ -1,6 +1,7 @@
 #include "router/router.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "common/base/random.h"
@@ -281,9 +282,12 @@ void router_check_ready(void *actor, struct readiness *readiness)
 
     if (router->workers.count == 0)
         readiness_add(readiness, "no webhook-worker");
-    if (!store_is_ready(router))
-        readiness_note(readiness, router->store.reason[0] ? router->store.reason
-                                                          : "PostgreSQL not reached yet");
+    if (!store_is_ready(router)) {
+        char note[sizeof router->store.reason + 32];
+        snprintf(note, sizeof note, "without PostgreSQL: %s",
+                 router->store.reason[0] ? router->store.reason : "not reached yet");
+        readiness_note(readiness, note);
+    }
 }
 
 static void measure_links(const struct router *router)
