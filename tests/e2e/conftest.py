@@ -28,14 +28,17 @@ def shared_ring(postgres):  # pylint: disable=redefined-outer-name
 
 @pytest.fixture
 def ring(shared_ring):  # pylint: disable=redefined-outer-name
-    shared_ring.close_clients()
-    shared_ring.backend.reset()
     yield shared_ring
+    shared_ring.backend.handlers.clear()  # what is left is answered without a word
+    shared_ring.backend.whole = None
     shared_ring.close_clients()
+    shared_ring.wait_idle()
     dead = [process.name for process in shared_ring.processes() if not process.is_running()]
     assert not dead, f"{dead} died during the test:\n" + "\n".join(
         process.log_tail() for process in shared_ring.processes() if process.name in dead)
-    assert not shared_ring.backend.problems, shared_ring.backend.problems
+    problems = list(shared_ring.backend.problems)
+    shared_ring.backend.reset()
+    assert not problems, problems
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from .client import Client
 from .ports import free_port
 from .process import Process
 from .rest import Rest
+from .wait import until
 
 SECRET = "a secret of the tests that is long enough to sign with"
 _numbers = itertools.count(1)
@@ -121,6 +122,15 @@ class Stack:
     def query(self, sql):
         """Rows of a query in the stack's schema; write {s} where the schema's name goes."""
         return self.postgres.query(sql.replace("{s}", f'"{self.name}"'))
+
+    def wait_idle(self):
+        """No client is left, and the backend has heard all about those that were."""
+        for edge in self.edges:
+            if edge.is_running():
+                until(lambda edge=edge: edge.metric("slip_connections") == 0
+                      and edge.metric("slip_connections_pending") == 0
+                      and edge.metric("slip_events_queued") == 0,
+                      lambda edge=edge: "the edge to be idle:\n" + edge.log_tail())
 
     def close_clients(self):
         for client in self.clients:
