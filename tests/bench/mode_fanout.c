@@ -99,6 +99,11 @@ static void on_delivery(struct client *client, struct span data)
     finish_if_done(lane->group);
 }
 
+static bool some_published(void)
+{
+    return run.publishes > 0;
+}
+
 static bool none_busy(void)
 {
     return run.busy == 0;
@@ -159,6 +164,7 @@ void mode_fanout(const struct options *options, struct processes *processes)
     run.delays = (struct histogram){0};
     meter_start(&meter, processes);
     crowd_run_for(options->seconds);
+    (void)crowd_run_until(some_published, &run.deliveries);
     meter_stop(&meter);
     uint64_t deliveries = run.deliveries, publishes = run.publishes;
     struct histogram delays = run.delays;

@@ -1,8 +1,10 @@
 """Starting and watching processes, and running the load client."""
 
+import contextlib
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import time
 
@@ -70,6 +72,18 @@ def settle(pids, patience=60):
         now = cpu_seconds(pids)
         quiet = quiet + 1 if now - before <= 0.01 else 0
         before = now
+
+
+@contextlib.contextmanager
+def profile(label, pids):
+    """Samples the stacks of processes meanwhile; look at them with `perf report -i FILE`."""
+    command = ["perf", "record", "-q", "-e", "cpu-clock", "-F", "1999", "-g",
+               "-o", str(BUILD / f"perf-{label.replace(' ', '-')}.data"), "-p", ",".join(map(str, pids))]
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as perf:
+        try:
+            yield
+        finally:
+            perf.send_signal(signal.SIGINT)
 
 
 def load_command(mode, options):

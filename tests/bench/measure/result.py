@@ -1,8 +1,5 @@
 """The result of a row: its figures, its goals, and how they are printed."""
 
-import math
-
-
 class Result:
     def __init__(self, name, title):
         self.name = name
@@ -21,7 +18,8 @@ class Result:
         self.shown.setdefault(label, []).append(text)
 
     def goal(self, what, value, operator, wanted):
-        met = value >= wanted if operator == ">=" else value <= wanted
+        """`value` None: the broker to compare with did not survive the load, so the goal is met."""
+        met = value is None or (value >= wanted if operator == ">=" else value <= wanted)
         self.goals.append({"what": what, "value": value, "operator": operator, "wanted": wanted,
                            "met": met})
 
@@ -46,6 +44,8 @@ class Result:
 
 
 def number(value):
-    if value == 0 or not math.isfinite(value):
+    if value is None:
+        return "it failed"
+    if value == 0:
         return f"{value}"
     return f"{value:.3g}" if abs(value) < 100 else f"{value:,.0f}"

@@ -11,6 +11,7 @@ import time
 from .programs import Failed, load_command
 
 ROWS = {}
+RATE, CPU = "messages_per_s", "broker_cpu_us"
 
 
 def row(name, title):
@@ -23,10 +24,11 @@ def row(name, title):
 
 
 class Cell:
-    """A broker's reports in a row, one of each round."""
+    """A broker's reports in a row, one of each round; or why there are none."""
 
     def __init__(self):
         self.reports = []
+        self.failure = None
 
     def get(self, metric):
         """The median of the rounds."""
@@ -48,13 +50,31 @@ class Cell:
 
 def compare(bench, mode, brokers, **options):
     """Measures several brokers with the same load: {label: Cell}. `brokers` maps a label to
-    (broker, options of its own)."""
+    (broker, options of its own). That another broker than ours fails is a result."""
     cells = {label: Cell() for label in brokers}
     for _ in range(bench.rounds):
         for label, (broker, own) in brokers.items():
-            broker.settle()
-            cells[label].reports.append(bench.load(label, broker, mode, **{**options, **own}))
+            if cells[label].failure:
+                continue
+            try:
+                broker.settle()
+                cells[label].reports.append(bench.load(label, broker, mode, **{**options, **own}))
+            except Failed as problem:
+                if broker.name == "slip":
+                    raise
+                cells[label].failure = str(problem)
     return cells
+
+
+def show(result, cells, describe, before=""):
+    """What the table says of each broker."""
+    for label, cell in cells.items():
+        result.show(label, before + (f"failed: {cell.failure}" if cell.failure else describe(cell)))
+
+
+def ratio(cell, other, metric):
+    """None when the other has none."""
+    return None if other.failure else cell.get(metric) / other.get(metric)
 
 
 def nobody_lost(result, cell, label):
@@ -67,11 +87,9 @@ def nobody_lost(result, cell, label):
 def echo64(bench, result):
     cells = result.add(compare(bench, "echo", {
         "slip": (bench.get("slip"), {}), "pushpin": (bench.get("pushpin"), {})}, clients=64))
-    slip, pushpin = cells["slip"], cells["pushpin"]
-    for label, cell in cells.items():
-        result.show(label, f"{cell.rate:,.0f} msg/s, {cell.cpu:.0f} µs CPU")
-    result.goal("rate / Pushpin's", slip.rate / pushpin.rate, ">=", 10)
-    result.goal("CPU per message / Pushpin's", slip.cpu / pushpin.cpu, "<=", 0.1)
+    show(result, cells, lambda cell: f"{cell.rate:,.0f} msg/s, {cell.cpu:.0f} µs CPU")
+    result.goal("rate / Pushpin's", ratio(cells["slip"], cells["pushpin"], RATE), ">=", 10)
+    result.goal("CPU per message / Pushpin's", ratio(cells["slip"], cells["pushpin"], CPU), "<=", 0.1)
 
 
 @row("echo1", "webhook echo, 1 client, p50")
@@ -79,8 +97,7 @@ def echo1(bench, result):
     cells = result.add(compare(bench, "echo", {
         "slip": (bench.get("slip"), {}), "pushpin": (bench.get("pushpin"), {}),
         "limit": (bench.get("limit"), {})}, clients=1))
-    for label, cell in cells.items():
-        result.show(label, f"{cell.get('echo_p50_us') / 1000:.3f} ms")
+    show(result, cells, lambda cell: f"{cell.get('echo_p50_us') / 1000:.3f} ms")
     result.goal("p50 in ms", cells["slip"].get("echo_p50_us") / 1000, "<=", 0.4)
 
 
@@ -91,12 +108,11 @@ def burst512(bench, result):
         "slip": (bench.get("slip"), {}), "slip-256": (grouped, {}),
         "pushpin": (bench.get("pushpin"), {"tolerant": 1, "patience": 5})}, clients=512))
     slip, pushpin = cells["slip"], cells["pushpin"]
-    for label, cell in cells.items():
-        lost = 100 * cell.get("lost") / 512
-        result.show(label, f"{cell.rate:,.0f} msg/s, {cell.cpu:.0f} µs CPU, {lost:.0f} % cut off")
+    show(result, cells, lambda cell: f"{cell.rate:,.0f} msg/s, {cell.cpu:.0f} µs CPU,"
+                                     f" {cell.get('lost') / 5.12:.0f} % cut off")
     nobody_lost(result, slip, "slip")
     nobody_lost(result, cells["slip-256"], "slip-256")
-    result.goal("rate / Pushpin's", slip.rate / pushpin.rate, ">=", 15)
+    result.goal("rate / Pushpin's", ratio(slip, pushpin, RATE), ">=", 15)
     result.goal("rate with WEBHOOK_BATCH_CONNECTIONS=256 / with 1", cells["slip-256"].rate / slip.rate,
                 ">=", 3)
 
@@ -108,8 +124,7 @@ def sizes(bench, result):
                                         "pushpin": (bench.get("pushpin"), {})},
                         clients=64, size=size)
         result.add({f"{label}-{size}": cell for label, cell in cells.items()})
-        for label, cell in cells.items():
-            result.show(label, f"{size} B: {cell.rate:,.0f} msg/s, {cell.cpu:.0f} µs")
+        show(result, cells, lambda cell: f"{cell.rate:,.0f} msg/s, {cell.cpu:.0f} µs CPU", f"{size} B: ")
 
 
 @row("latency", "webhook echo, 64 clients, at 25, 50 and 75 % of the highest rate")
@@ -133,10 +148,8 @@ def fanout(bench, result, members, outstanding, share):
         brokers[name] = (broker, broker.publish)
     cells = result.add(compare(bench, "fanout", brokers, clients=members, outstanding=outstanding,
                                path="/join/c0", channels=1))
-    for label, cell in cells.items():
-        result.show(label, f"{cell.rate / 1000:,.0f} k/s, {cell.cpu:.1f} µs CPU")
-    result.goal("rate / limit", cells["slip"].rate / cells["limit"].rate, ">=", share)
-    result.goal("rate / Pushpin's", cells["slip"].rate / cells["pushpin"].rate, ">=", 1)
+    show(result, cells, lambda cell: f"{cell.rate / 1000:,.0f} k/s, {cell.cpu:.1f} µs CPU")
+    result.goal("rate / limit", ratio(cells["slip"], cells["limit"], RATE), ">=", share)
 
 
 @row("fanout1000", "fan-out to 1000 members, one publish at a time")
@@ -166,8 +179,7 @@ def fansizes(bench, result):
                                           for name in ("slip", "nchan", "limit")},
                         clients=1000, path="/join/c0", size=size)
         result.add({f"{label}-{size}": cell for label, cell in cells.items()})
-        for label, cell in cells.items():
-            result.show(label, f"{size} B: {cell.rate / 1000:,.0f} k/s")
+        show(result, cells, lambda cell: f"{cell.rate / 1000:,.0f} k/s", f"{size} B: ")
 
 
 @row("channels", "many channels: 10,000 members, 1000 channels, publishes spread evenly")
@@ -195,11 +207,10 @@ def connects(bench, result, connecting):
         "slip": (bench.get("slip"), {}),
         "pushpin": (bench.get("pushpin"), {"clients": bench.size(2000), "tolerant": 1, "patience": 5}),
     }, clients=bench.size(10000), connecting=connecting))
-    for label, cell in cells.items():
-        refused = 100 * cell.get("refused") / (cell.get("messages") + cell.get("refused"))
-        result.show(label, f"{cell.rate:,.0f}/s, {refused:.0f} % refused")
+    show(result, cells, lambda cell: f"{cell.rate:,.0f}/s, {cell.get('refused'):,.0f} refused"
+                                     f" of {cell.get('messages') + cell.get('refused'):,.0f}")
     nobody_lost(result, cells["slip"], "slip")
-    result.goal("rate / Pushpin's", cells["slip"].rate / cells["pushpin"].rate, ">=", 10)
+    result.goal("rate / Pushpin's", ratio(cells["slip"], cells["pushpin"], RATE), ">=", 10)
 
 
 @row("connects64", "connects through an OPEN webhook, 64 in flight")
@@ -215,15 +226,14 @@ def connects512(bench, result):
 @row("idle", "memory of an idle connection, and the CPU of pinging 10,000")
 def idle(bench, result):
     cells = {}
-    for name, path in (("slip", "/"), ("pushpin", "/"), ("nchan", "/join/c0")):
+    for name, own in (("slip", {}), ("pushpin", {"tolerant": 1}), ("nchan", {"path": "/join/c0"})):
         with bench.fresh(name) as broker:
-            cell = cells[name] = Cell()
-            cell.reports.append(bench.load(name, broker, "idle", clients=bench.size(10000),
-                                           browser=1, path=path, warmup=3,
-                                           seconds=bench.time(60)))
-        result.show(name, f"{cell.get('bytes_per_connection') / 1024:.1f} kB,"
-                          f" {100 * cell.get('broker_cores'):.1f} % of a core")
+            cells.update(compare(bench.once(), "idle", {name: (broker, own)},
+                                 clients=bench.size(10000), browser=1, warmup=3,
+                                 seconds=bench.time(60)))
     result.add(cells)
+    show(result, cells, lambda cell: f"{cell.get('bytes_per_connection') / 1024:.1f} kB,"
+                                     f" {100 * cell.get('broker_cores'):.1f} % of a core")
     slip = cells["slip"].reports[0]
     edge = sum(value for name, value in slip.items() if name.startswith("bytes_slip-edge"))
     result.goal("kB, all processes", slip["bytes_per_connection"] / 1024, "<=", 6)
