@@ -23,10 +23,8 @@ static const char *obstacle(const struct edge *edge)
 {
     if (drain_is_draining(&edge->drain))
         return "The server is going away.";
-    if (!home_is_adopted(&edge->home))
-        return "The server is not connected.";
     if (edge->is_pressed)
-        return "The server is too far behind.";
+        return "The server is not connected, or too far behind.";
     if (edge->connections.count >= edge->config->max_connections)
         return "The server is full.";
     if (edge->in_stage[STAGE_PENDING] >= edge->config->max_pending)

@@ -23,8 +23,12 @@ static void adopt(struct home *home, struct link *link)
         .returning = home->session > 0,
         .address = span_text(address),
     };
+    /* How long nobody has been our home: since the last one went, or from now on. */
+    if (home_is_adopted(home))
+        home->lost_ms = edge_now_ms(edge);
     home->link = home->last = link;
     home->is_adopted = false;
+    home->has_left = false;
     home->session++;
     list_remove(&home->snapshot_cursor);
     wire_put_adopt(link_packet(link), &adopt_message);
@@ -64,6 +68,8 @@ static void look_around(struct home *home)
         is_due = link_silent_ms(home->link) >= patience_ms(home);
     else if (home->session == 0)
         is_due = is_first_choice_due(home);
+    else if (home->has_left)
+        is_due = true;
     else
         is_due = edge_now_ms(home->edge) - home->lost_ms >= patience_ms(home);
     struct link *router = is_due ? best_router(home) : NULL;
@@ -97,9 +103,12 @@ static void on_down(void *context, struct link *link)
     peers_log_down("router left", link);
     if (link != home->link)
         return;
+    if (home->is_adopted)
+        home->lost_ms = edge_now_ms(home->edge);
     home->link = NULL;
     home->is_adopted = false;
-    home->lost_ms = edge_now_ms(home->edge);
+    home->has_left = link_end(link) == LINK_END_BYE;
+    look_around(home);
 }
 
 static void on_received(void *context, struct link *link)
@@ -205,9 +214,10 @@ bool home_is_adopted(const struct home *home)
 
 bool home_is_stuck(const struct home *home)
 {
-    if (home->link)
-        return link_is_full(home->link);
-    return edge_now_ms(home->edge) - home->lost_ms > home->edge->config->peer_timeout_ms;
+    if (home->link && link_is_full(home->link))
+        return true;
+    return !home_is_adopted(home) &&
+           edge_now_ms(home->edge) - home->lost_ms > home->edge->config->peer_timeout_ms;
 }
 
 struct buffer *home_packet(struct home *home)

@@ -6,8 +6,9 @@
  *
  * The first home is the best by rendezvous_weight among the routers that welcomed us; it is kept
  * as long as it is heard. After HOME_SILENT_TENTHS/10 of PEER_TIMEOUT of silence, or as long
- * without a session, another one that is up is adopted. With each ADOPT a new session with the
- * router begins: everything sealed and not acknowledged is sent again, in order.
+ * without a session, or at once when it said BYE, another one that is up is adopted. With each
+ * ADOPT a new session with the router begins: everything sealed and not acknowledged is sent again,
+ * in order.
  *
  * Facts are not kept while there is no home: the router pulls a snapshot when it has adopted us.
  */
@@ -24,9 +25,10 @@ struct home {
     struct link_set *routers;
     struct link *link; /* the home, while its session is up; else NULL */
     struct link *last; /* only compared: the home we had */
-    int64_t lost_ms;   /* when the session ended (or the edge began) */
+    int64_t lost_ms;   /* since when no router has been our home */
     uint32_t session;  /* counts ADOPTs; 0: none yet */
     bool is_adopted;   /* ADOPTED has come in this session */
+    bool has_left;     /* the last home said BYE: it is not waited for */
     struct loop_timer check;
     struct list pumping; /* connections with batches to seal or to send */
     struct loop_deferred pump;
@@ -42,7 +44,8 @@ void home_close(struct home *home);
 
 bool home_is_adopted(const struct home *home);
 
-/* No home for longer than PEER_TIMEOUT, or its link is full: nothing more can be taken in. */
+/* No home for longer than PEER_TIMEOUT, or its link is full: nothing more can be taken in. (A
+ * shorter absence is a restart: handshakes and messages wait for the new one.) */
 bool home_is_stuck(const struct home *home);
 
 /* The packet for facts and batches; NULL while there is no home. */

@@ -145,7 +145,7 @@ static void on_message(void *context, struct link *link, const struct wire_messa
 {
     struct peer *peer = context;
     (void)link;
-    if (peer == &current->router)
+    if (peer != &current->control)
         put_from_router(current, &peer->lines, message);
     else
         put_from_control(&peer->lines, message);
@@ -208,10 +208,26 @@ void ring_restart_peer(struct ring *ring, struct peer *peer)
     bind_peer(ring, peer, peer->role, endpoint);
 }
 
-static void set_address(const char *variable, const struct peer *peer)
+static void set_address(const char *variable, const struct peer *peer, const struct peer *second)
 {
-    const char *endpoint = link_set_endpoint(peer->set);
-    setenv(variable, endpoint + strlen("tcp://"), 1);
+    char text[128];
+    const size_t scheme = strlen("tcp://");
+    snprintf(text, sizeof(text), "%s%s%s", link_set_endpoint(peer->set) + scheme, second ? "," : "",
+             second ? link_set_endpoint(second->set) + scheme : "");
+    setenv(variable, text, 1);
+}
+
+struct peer *ring_home(struct ring *ring)
+{
+    const struct link *home = ring->edge->home.link;
+    bool is_second =
+        ring->second.set && home && strstr(link_set_endpoint(ring->second.set), link_address(home));
+    return is_second ? &ring->second : &ring->router;
+}
+
+struct peer *ring_other(struct ring *ring)
+{
+    return ring_home(ring) == &ring->router ? &ring->second : &ring->router;
 }
 
 void ring_turn(struct ring *ring)
@@ -229,7 +245,7 @@ static void wait_until_ready(struct ring *ring)
     }
 }
 
-void ring_start(struct ring *ring, const char *const *wanted)
+static void start(struct ring *ring, bool with_second, const char *const *wanted)
 {
     char error[CONFIG_ERROR_SIZE];
     void *actor;
@@ -239,8 +255,10 @@ void ring_start(struct ring *ring, const char *const *wanted)
     ring->loop = loop_new(0, NULL, NULL);
     bind_peer(ring, &ring->router, "router", "tcp://127.0.0.1:0");
     bind_peer(ring, &ring->control, "control", "tcp://127.0.0.1:0");
-    set_address("ROUTER_ADDRESSES", &ring->router);
-    set_address("CONTROL_ADDRESSES", &ring->control);
+    if (with_second)
+        bind_peer(ring, &ring->second, "router", "tcp://127.0.0.1:0");
+    set_address("ROUTER_ADDRESSES", &ring->router, with_second ? &ring->second : NULL);
+    set_address("CONTROL_ADDRESSES", &ring->control, NULL);
     setenv("EDGE_LISTEN", "127.0.0.1:0", 1);
     setenv("HEARTBEAT_INTERVAL", "50ms", 1);
     for (const char *const *setting = wanted; setting && *setting; setting++) {
@@ -263,13 +281,25 @@ void ring_start(struct ring *ring, const char *const *wanted)
     wait_until_ready(ring);
 }
 
+void ring_start(struct ring *ring, const char *const *wanted)
+{
+    start(ring, false, wanted);
+}
+
+void ring_start_with_second(struct ring *ring, const char *const *wanted)
+{
+    start(ring, true, wanted);
+}
+
 void ring_stop(struct ring *ring)
 {
     void *actor = ring->edge;
     edge_destroy(&actor);
     link_set_destroy(&ring->router.set);
+    link_set_destroy(&ring->second.set);
     link_set_destroy(&ring->control.set);
     buffer_fini(&ring->router.lines);
+    buffer_fini(&ring->second.lines);
     buffer_fini(&ring->control.lines);
     loop_destroy(&ring->loop);
     config_fini(&ring->config);
@@ -327,7 +357,7 @@ void ring_ack(struct ring *ring, size_t connection, uint64_t last, enum ack_outc
         .outcome = outcome,
         .status = (uint64_t)status,
     };
-    wire_put_ack(link_packet(ring->router.edge), &ack);
+    wire_put_ack(link_packet(ring_home(ring)->edge), &ack);
 }
 
 void ring_command_numbered(struct ring *ring, uint64_t number, struct span origin, uint64_t first,

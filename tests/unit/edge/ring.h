@@ -35,6 +35,7 @@ struct ring {
     struct config config;
     struct edge *edge;
     struct peer router, control;
+    struct peer second;      /* another router, or not started */
     char *ids[RING_CLIENTS]; /* #0, #1 … */
     size_t id_count;
     bool is_ready, has_stopped;
@@ -44,10 +45,18 @@ struct ring {
 /* Starts all three. `wanted`: "NAME=value" strings up to NULL, for the edge. Waits until the edge
  * listens. */
 void ring_start(struct ring *ring, const char *const *wanted);
+
+/* The same with two routers. */
+void ring_start_with_second(struct ring *ring, const char *const *wanted);
+
 void ring_stop(struct ring *ring);
 
 /* A new router (or control) in place of the old one, which knows nothing. */
 void ring_restart_peer(struct ring *ring, struct peer *peer);
+
+/* The router that is the edge's home, and the other one. */
+struct peer *ring_home(struct ring *ring);
+struct peer *ring_other(struct ring *ring);
 
 /* One turn of the loop. */
 void ring_turn(struct ring *ring);
@@ -62,7 +71,7 @@ void ring_expect_none(struct ring *ring, struct peer *peer, const char *start);
 /* The id that lines call #number. */
 struct span ring_id(const struct ring *ring, size_t number);
 
-/* ---- the router's and control's words ---- */
+/* ---- the home router's and control's words ---- */
 
 void ring_ack(struct ring *ring, size_t connection, uint64_t last, enum ack_outcome outcome,
               int status);

@@ -60,12 +60,37 @@ static void test_a_new_router_is_told_everything_unfinished(void **state)
     close(pending);
 }
 
+static void test_the_other_router_takes_over(void **state)
+{
+    (void)state;
+    ring_stop(&ring);
+    ring_start_with_second(&ring, NULL);
+    struct peer *first = ring_home(&ring), *other = ring_other(&ring);
+    int fd = client_shake(&ring, "");
+    ring_expect(&ring, first, "BATCH #0 0-0 meta OPEN");
+    ring_expect_none(&ring, other, "ADOPT");
+    link_set_destroy(&first->set); /* says BYE */
+    first->edge = NULL;
+    ring_expect(&ring, other, "ADOPT connections=1 returning=1");
+    ring_expect(&ring, other, "BATCH #0 0-0 meta OPEN");
+    assert_ptr_equal(ring_home(&ring), other);
+    ring_ack(&ring, 0, 0, ACK_REFUSED, 0);
+    assert_non_null(strstr(client_answer(&ring, fd), "HTTP/1.1 403 "));
+    close(fd);
+}
+
 static void test_nobody_is_admitted_without_a_home(void **state)
 {
     (void)state;
     ring.router.is_deaf = true;
     ring_restart_peer(&ring, &ring.router);
     ring_expect(&ring, &ring.router, "ADOPT connections=0 returning=1");
+    /* A moment without one is a restart, which clients need not notice; then they are told. */
+    int early = client_shake(&ring, "");
+    ring_expect(&ring, &ring.router, "BATCH #0 0-0 meta OPEN");
+    close(early);
+    while (!ring.edge->is_pressed)
+        ring_turn(&ring);
     int fd = client_shake(&ring, "");
     assert_non_null(strstr(client_answer(&ring, fd), "HTTP/1.1 503 "));
     close(fd);
@@ -357,6 +382,7 @@ static int teardown(void **state)
     return 0;
 }
 
+static const char *impatient[] = {"PEER_TIMEOUT=500ms", NULL};
 static const char *quick[] = {"DRAIN_SECONDS=200ms", "CLOSE_TIMEOUT=200ms", "BATCH_EVENTS=2", NULL};
 
 #define RING_TEST(test, wanted)                                            \
@@ -369,7 +395,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         RING_TEST(test_a_new_router_is_told_everything_unfinished, NULL),
-        RING_TEST(test_nobody_is_admitted_without_a_home, NULL),
+        RING_TEST(test_the_other_router_takes_over, NULL),
+        RING_TEST(test_nobody_is_admitted_without_a_home, impatient),
         RING_TEST(test_the_snapshot_comes_in_pages, NULL),
         RING_TEST(test_expired_is_death, NULL),
         RING_TEST(test_a_repeated_number_is_receipted_but_not_applied, NULL),
