@@ -31,8 +31,11 @@ start() {
     started_at[$name]=$SECONDS
 }
 
+# A process that has ended is a zombie until bash gets round to it, and inside a trap it does not.
 is_running() {
-    [ -n "${pid_of[$1]-}" ] && kill -0 "${pid_of[$1]}" 2>/dev/null
+    local status
+    [ -n "${pid_of[$1]-}" ] || return 1
+    { read -r status <"/proc/${pid_of[$1]}/stat"; } 2>/dev/null && [[ ${status##*) } != Z* ]]
 }
 
 # The exit code of a process that ended.
@@ -79,11 +82,18 @@ wait_ready() {
     local name deadline=$((SECONDS + 60))
     for name in "$@"; do
         until is_ready "$name"; do
-            is_running "$name" || die "$name ended with $(exit_code_of "$name"): $(last_words_of "$name")"
+            give_up_if_ended "$@"
             [ $SECONDS -lt $deadline ] || die "$name is not ready after a minute: $answer"
             pause 0.1
         done
         say "  $name is ready"
+    done
+}
+
+give_up_if_ended() {
+    local each
+    for each in "$@"; do
+        is_running "$each" || die "$each ended with $(exit_code_of "$each"): $(last_words_of "$each")"
     done
 }
 

@@ -1,0 +1,228 @@
+"""deploy/up, as a newcomer, an operator and an accident see it."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import urllib.parse
+import urllib.request
+
+from harness.client import Client
+from harness.rest import Rest
+from harness.wait import until
+
+
+def open_page(text):
+    """The page's address, from what was printed, and what the page is told."""
+    address = re.search(r"open (http://\S+) in two tabs", text)[1]
+    with urllib.request.urlopen(address) as answer:
+        assert "<title>Chat" in answer.read().decode()
+    with urllib.request.urlopen(address + "config.json") as answer:
+        return json.load(answer)["websocketUrl"]
+
+
+def join(websocket_url, name):
+    address = urllib.parse.urlsplit(websocket_url)
+    client = Client(address.hostname, address.port)
+    client.open(f"/?name={name}")
+    welcome = json.loads(client.receive())
+    assert welcome["type"] == "welcome" and welcome["name"] == name
+    return client
+
+
+def receive_json(client, wanted):
+    """The next message of this type."""
+    while True:
+        message = json.loads(client.receive())
+        if message["type"] == wanted:
+            return message
+
+
+def psql(url, query):
+    return subprocess.run(["psql", "-X", "-At", url, "-c", query], check=True, text=True,
+                          stdout=subprocess.PIPE).stdout.split()
+
+
+def secret_of(var):
+    path = os.path.join(var, "jwt_secret")
+    assert os.stat(path).st_mode & 0o777 == 0o600
+    with open(path, encoding="utf-8") as file:
+        return file.read()
+
+
+def test_newcomer(up, var):
+    first = up()
+    outputs = first.wait_up()
+    first.wait_said("Ctrl-C")
+    text = first.text()
+    for name in ("controlApi", "targetUrl", "websocketUrl", "region", "databaseUrl"):
+        value = outputs[f"slip-sockets.{name}"]
+        assert outputs["slip-sockets"][name] == value
+        assert f"slip-sockets.{name} = {value}" in text
+    assert outputs["slip-sockets.region"] == "local"
+    assert f"psql '{outputs['slip-sockets.databaseUrl']}'" in text
+    assert os.stat(os.path.join(var, "outputs.json")).st_mode & 0o077 == 0
+    assert secret_of(var) not in text
+
+    url = open_page(text)
+    assert url == outputs["slip-sockets.websocketUrl"]
+    ada, grace = join(url, "Ada"), join(url, "Grace")
+    assert receive_json(ada, "joined")["name"] == "Grace"
+    ada.send("hello")
+    for client in (ada, grace):
+        said = receive_json(client, "said")
+        assert (said["name"], said["text"]) == ("Ada", "hello")
+    rest = Rest(outputs["slip-sockets.controlApi"], secret_of(var))
+    rest.publish("chat", json.dumps({"type": "said", "text": "from outside"}))
+    assert receive_json(grace, "said")["text"] == "from outside"
+    query = 'select channel from "slip-sockets".subscriptions'
+    until(lambda: psql(outputs["slip-sockets.databaseUrl"], query) == ["chat", "chat"], "two rows")
+    grace.send("quit")
+    assert grace.expect_close() == (1000, "bye")
+    assert receive_json(ada, "left")["name"] == "Grace"
+
+    assert first.stop(signal.SIGINT) == 0
+    assert ada.expect_close()[0] == 1001
+    assert first.outputs() is None and not first.running()
+    stopped = re.findall(r"stopping (.*)", first.text())
+    assert stopped == ["edge1", "worker1", "router1", "control1", "chat", "postgres"]
+
+    # The second start finds what the first one left.
+    secret = secret_of(var)
+    again = up().wait_up()
+    assert secret_of(var) == secret
+    assert again["slip-sockets.databaseUrl"] == outputs["slip-sockets.databaseUrl"]
+    assert not psql(again["slip-sockets.databaseUrl"], query)
+
+
+def test_several_of_each(up, var):
+    stack = up("--edges", "2", "--workers", "2", "--routers", "2", "--controls", "2")
+    outputs = stack.wait_up()
+    for program, number in (("edge", 2), ("webhook-worker", 2), ("router", 2), ("control", 2)):
+        assert len(stack.running(f"/slip-{program}")) == number
+    clients = [join(outputs["slip-sockets.websocketUrl"], f"c{i}") for i in range(8)]
+    for name in ("controlApi", "controlApi2"):
+        Rest(outputs[f"slip-sockets.{name}"], secret_of(var)).publish("chat", json.dumps({"type": name}))
+        for client in clients:
+            receive_json(client, name)
+    assert stack.stop() == 0
+    assert not stack.running()
+
+
+def test_a_program_dies(up):
+    stack = up()
+    outputs = stack.wait_up()
+    client = join(outputs["slip-sockets.websocketUrl"], "Ada")
+    for program in ("webhook-worker", "control", "router"):
+        (victim,) = stack.running(f"/slip-{program}")
+        os.kill(victim, signal.SIGKILL)
+        until(lambda: stack.outputs() is None, "the outputs to go")
+        assert stack.wait_up() == outputs
+        assert stack.running(f"/slip-{program}") != [victim]
+    assert len(re.findall(r"died \(signal KILL\).*starting it again in 1 s", stack.text())) == 3
+    client.send("still here")
+    assert receive_json(client, "said")["text"] == "still here"
+
+
+def test_a_program_hangs(up):
+    stack = up()
+    stack.wait_up()
+    (victim,) = stack.running("/slip-control")
+    os.kill(victim, signal.SIGSTOP)
+    until(lambda: stack.outputs() is None, "the outputs to go")
+    stack.wait_said("not ready: control1")
+    # It notices that it was frozen, and returns as another.
+    os.kill(victim, signal.SIGCONT)
+    stack.wait_up()
+    assert stack.stop() == 0
+
+
+def test_it_is_killed_itself(up):
+    stack = up()
+    stack.wait_up()
+    assert stack.stop(signal.SIGKILL) != 0
+    until(lambda: not stack.running() and stack.outputs() is None, "everything to go", 60)
+    assert up().wait_up()
+
+
+def test_own_backend_secret_and_name(up, var):
+    secret = os.path.join(var, "secret")
+    with open(secret, "w", encoding="utf-8") as file:
+        file.write("a secret of the operator\n")
+    stack = up(TARGET_URL="http://127.0.0.1:9/hook", JWT_SECRET_FILE=secret, STACK_NAME="other",
+               DOMAIN_NAME="example.test")
+    outputs = stack.wait_up()
+    assert outputs["other.targetUrl"] == "http://127.0.0.1:9/hook"
+    assert outputs["other.websocketUrl"].startswith("ws://example.test:")
+    assert not stack.running("server.mjs")
+    assert not os.path.exists(os.path.join(var, "jwt_secret"))
+    rest = Rest(outputs["other.controlApi"], "a secret of the operator")
+    assert rest.publish("nowhere", "x").status == 200
+
+
+def refused(stack):
+    """The one line that tells why, of a start that failed."""
+    code = stack.wait_exit()
+    assert code in (1, 2)
+    errors = [line for line in stack.text().splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1, stack.text()
+    assert stack.outputs() is None and not stack.running()
+    return errors[0]
+
+
+def test_a_taken_port(up):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        for variable in ("EDGE_LISTEN", "CONTROL_LISTEN", "CHAT_LISTEN"):
+            assert refused(up(**{variable: address})) == (
+                f"error: cannot listen on {variable}={address}: the port is taken")
+
+
+def test_bad_secrets(up, var):
+    assert refused(up(JWT_SECRET_FILE="/nonexistent")) == (
+        "error: cannot read the secret: JWT_SECRET_FILE=/nonexistent")
+    empty = os.path.join(var, "empty")
+    with open(empty, "w", encoding="utf-8"):
+        pass
+    assert refused(up(JWT_SECRET_FILE=empty)) == f"error: the secret is empty: JWT_SECRET_FILE={empty}"
+
+
+def test_a_dead_database(up):
+    with socket.create_server(("127.0.0.1", 0)) as port:
+        dead = port.getsockname()[1]
+    message = refused(up(DATABASE_URL=f"postgresql://me:hush@127.0.0.1:{dead}/db"))
+    assert message.startswith("error: the database of DATABASE_URL does not answer: ")
+    assert "hush" not in message
+
+
+def test_an_unwritable_folder(up, var):
+    plain = os.path.join(var, "plain")
+    with open(plain, "w", encoding="utf-8"):
+        pass
+    assert refused(up(VAR_DIR=plain)) == f"error: cannot write to {plain}"
+    assert refused(up(VAR_DIR="/proc/nothing")) == "error: cannot write to /proc/nothing"
+
+
+def test_a_setting_out_of_range(up):
+    message = refused(up(WEBHOOK_CONCURRENCY="0"))
+    assert message.startswith("error: worker1 ended with 2:") and "WEBHOOK_CONCURRENCY" in message
+
+
+def test_one_at_a_time(up, var):
+    stack = up()
+    stack.wait_up()
+    second = up()
+    assert second.wait_exit() == 1
+    assert f"error: {var} is in use by another deploy/up (process {stack.process.pid})" in second.text()
+    assert stack.outputs()
+
+
+def test_usage(up):
+    helped = up("--help")
+    assert helped.wait_exit() == 0 and "usage: deploy/up" in helped.text()
+    for wrong in (["--edges"], ["--edges", "0"], ["--edges", "many"], ["up"]):
+        stack = up(*wrong)
+        assert stack.wait_exit() == 2
+        assert stack.text().startswith("error: ")
