@@ -53,10 +53,10 @@ void census_ask(struct census *census)
 /* Burying may tell requests, whose next commands may ask for further edges; so one at a time. */
 static void bury_all(struct census *census, struct list *list)
 {
-    while (!list_is_empty(list)) {
-        struct edge *edge = LIST_FIRST(list, struct edge, in_unknown);
+    struct edge *edge;
+
+    while ((edge = LIST_FIRST(list, struct edge, in_unknown)))
         edge_bury(census->edges, edge, loop_now_ms(census->loop));
-    }
 }
 
 /* ---- reading the answer ---- */
@@ -80,7 +80,8 @@ static void keep_live_rows(struct census *census, const struct database_answer *
             continue;
         struct census_row *kept = &census->live[census->live_count++];
         memcpy(kept->edge, id.data, EDGE_ID_LENGTH);
-        memcpy(kept->router, router.data, router.length);
+        if (router.length > 0)
+            memcpy(kept->router, router.data, router.length);
     }
 }
 
@@ -142,8 +143,9 @@ static void tell_roll(struct census *census, const struct database_answer *answe
 
 static void settle_asked(struct census *census)
 {
-    while (!list_is_empty(&census->asked)) {
-        struct edge *edge = LIST_FIRST(&census->asked, struct edge, in_unknown);
+    struct edge *edge;
+
+    while ((edge = LIST_FIRST(&census->asked, struct edge, in_unknown))) {
         if (has_live_row(census, edge->id))
             edge_vouch(edge, loop_now_ms(census->loop));
         else

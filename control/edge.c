@@ -209,6 +209,7 @@ void edge_vouch(struct edge *edge, int64_t now_ms)
 void edge_bury(struct edge_set *set, struct edge *edge, int64_t now_ms)
 {
     struct outbox_entry entry;
+    struct parcel *parcel;
 
     list_remove(&edge->in_unknown);
     edge->is_gone = true;
@@ -220,8 +221,8 @@ void edge_bury(struct edge_set *set, struct edge *edge, int64_t now_ms)
         ASSERT(is_waiting);
         entry.parcel->on_gone(entry.parcel, entry.index);
     }
-    while (!list_is_empty(&edge->polls))
-        end_poll(LIST_FIRST(&edge->polls, struct parcel, poll.link));
+    while ((parcel = LIST_FIRST(&edge->polls, struct parcel, poll.link)))
+        end_poll(parcel);
 }
 
 static bool is_needed(const struct edge *edge, int64_t now_ms)

@@ -3,13 +3,13 @@
 #include "common/text/json.h"
 
 static const struct {
-    unsigned int status;
     const char *type;
     const char *title;
+    unsigned int status;
     unsigned int retry_after_s;
 } problems[PROBLEM_COUNT] = {
 #define PROBLEM(id, status, type, title, retry_after_s) \
-    [PROBLEM_##id] = {status, type, title, retry_after_s},
+    [PROBLEM_##id] = {type, title, status, retry_after_s},
     PROBLEMS(PROBLEM)
 #undef PROBLEM
 };

@@ -201,8 +201,8 @@ void request_begin(struct request *request)
 void request_set_warm(struct request_set *set)
 {
     set->is_warm = true;
-    while (!list_is_empty(&set->waiting))
-        start(LIST_FIRST(&set->waiting, struct request, link));
+    LIST_FOR_EACH(&set->waiting, link)
+    start(LIST_ENTRY(link, struct request, link));
 }
 
 void request_destroy(struct request **request)

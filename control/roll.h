@@ -24,7 +24,7 @@
 #define ROLL_DATABASE "edges"
 
 /* A list in which nothing lives is forgotten after this time. */
-#define ROLL_KEEP_MS (25 * 60 * 60 * 1000LL)
+#define ROLL_KEEP_MS INT64_C(90000000) /* 25 h: a router keeps the dead for 24 */
 
 enum roll_standing { ROLL_UNKNOWN, ROLL_LIVE, ROLL_DEAD };
 

@@ -109,7 +109,7 @@ static void bad_commands_are_refused_whole(void **state)
         "{}",
         "{\"events\":{}}",
         "{\"events\":[",
-        EVENTS(TEXT_TO(ON_A) ",{\"type\":\"NEW\"}"),
+        (EVENTS(TEXT_TO(ON_A) ",{\"type\":\"NEW\"}")),
         EVENTS(TEXT_TO(ON_A) ",{\"type\":\"ACCEPT\",\"connectionId\":\"x\"}"),
         EVENTS(TEXT_TO(ON_A) ",{\"type\":\"TEXT\",\"connectionId\":1}")};
 
@@ -282,7 +282,7 @@ static void reads_need_postgresql_and_commands_do_not(void **state)
     const char *const paths[] = {"/v1/status",
                                  "/v1/edges",
                                  "/v1/connections",
-                                 "/v1/connections/" ON_A,
+                                 ("/v1/connections/" ON_A),
                                  "/v1/channels",
                                  "/v1/channels/a%2Fb",
                                  "/v1/channels/a/members",
