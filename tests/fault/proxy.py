@@ -32,15 +32,16 @@ class Side(asyncio.Protocol):
         self.line = line
         self.other = other
         self.transport = None
-        self.waiting = []
+        self.waiting = []  # delayed
+        self.held = []     # came while nothing could pass
         self.due = 0.0
 
     def connection_made(self, transport):
         self.transport = transport
         transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.line.sides.add(self)
-        if self.line.mode == "stall":
-            transport.pause_reading()
+        if self.other:
+            self.other.release()
 
     def data_received(self, data):
         if self.line.mode == "delay" or self.waiting:
@@ -58,16 +59,28 @@ class Side(asyncio.Protocol):
     def _forward(self, data):
         if self.line.mode == "half":
             return
-        if self.other and self.other.transport:
+        self.held.append(data)
+        self.release()
+
+    def release(self):
+        """Passes what may pass; a paused transport still delivers what it had read."""
+        if not self.transport or not self.other or not self.other.transport:
+            return
+        if self.line.mode == "stall":
+            self.transport.pause_reading()
+            return
+        for data in self.held:
             self.other.transport.write(data)
+        self.held.clear()
+        self.transport.resume_reading()
 
     def pause_writing(self):
         if self.other and self.other.transport:
             self.other.transport.pause_reading()
 
     def resume_writing(self):
-        if self.other and self.other.transport and self.line.mode != "stall":
-            self.other.transport.resume_reading()
+        if self.other:
+            self.other.release()
 
     def connection_lost(self, _):
         self.line.sides.discard(self)
@@ -90,7 +103,6 @@ class Upper(Side):
         if self.line.mode == "cut":
             reset(transport)
             return
-        transport.pause_reading()
         task = asyncio.get_running_loop().create_task(self._connect())
         self.line.tasks.add(task)
         task.add_done_callback(self.line.tasks.discard)
@@ -101,13 +113,11 @@ class Upper(Side):
                 await asyncio.sleep(0.02)
                 if not self.transport:
                     return
-            self.other = Side(self.line, self)
-            await asyncio.get_running_loop().create_connection(
-                lambda: self.other, "127.0.0.1", self.port)
-            if self.transport and self.line.mode != "stall":
-                self.transport.resume_reading()
-            if not self.transport and self.other.transport:
-                self.other.transport.close()
+            other = self.other = Side(self.line, self)
+            await asyncio.get_running_loop().create_connection(lambda: other, "127.0.0.1", self.port)
+            self.release()
+            if not self.transport and other.transport:
+                other.transport.close()
         except OSError:
             reset(self.transport)
 
@@ -125,10 +135,8 @@ class Line:
                 reset(side.transport)
             elif mode == "half" and not isinstance(side, Upper):
                 reset(side.transport)
-            elif mode == "stall":
-                side.transport.pause_reading()
-            elif before == "stall" and side.other is not None:
-                side.transport.resume_reading()
+            else:
+                side.release()
 
 
 class Proxy:

@@ -58,7 +58,7 @@ def everyone_at_once(ring, scene):
     assert seen > count, f"{seen} requests for {count} clients"
 
 
-@fault(ring={"MAX_CONNECTIONS": 80}, load={"clients": 100, "churn": 0.0}, times=1)
+@fault(ring={"MAX_CONNECTIONS": 80, "MAX_PENDING": 80}, load={"clients": 100, "churn": 0.0}, times=1)
 def more_than_max_connections(ring, _):
     """Two edges hold 80 each; the others are told 503, and those who are in notice nothing."""
     ring.expect.refusals = True

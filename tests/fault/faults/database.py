@@ -81,6 +81,7 @@ def postgresql_never_there_at_start(ring, _):
     assert "PostgreSQL" in router.log() or "database" in router.log(), "the log does not name it"
     ring.postgres.start()
     ring.wait_ready()
+    ring.baseline = ring.usage()
     ring.begin_load()
 
 

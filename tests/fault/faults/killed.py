@@ -121,3 +121,4 @@ def all_routers_and_an_edge_killed(ring, scene):
     ring.pause(scene.moment(1.0))
     ring.start(ring.routers[1])
     ring.pause(3 * PEER_TIMEOUT)
+    ring.start(ring.edges[0])
