@@ -82,7 +82,9 @@ char *postgres_ask(const struct postgres *postgres, const char *sql)
     snprintf(path, sizeof path, "%s-sql", postgres->directory);
     FILE *file = fopen(path, "w");
     ASSERT(file && fputs(sql, file) >= 0 && fclose(file) == 0);
-    snprintf(command, sizeof command, POSTGRES_BIN "/psql -qAtX -v ON_ERROR_STOP=1 -d '%s' -f %s",
+    snprintf(command, sizeof command,
+             "PGOPTIONS=--client-min-messages=warning " POSTGRES_BIN
+             "/psql -qAtX -v ON_ERROR_STOP=1 -d '%s' -f %s",
              postgres->url, path);
     FILE *pipe = popen(command, "r");
     ASSERT(pipe);
