@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import socket
 import struct
 
@@ -35,11 +36,9 @@ def works(ring):
 
 
 def zmq_ports(ring):
-    control_publish = int(until(lambda: [word for line in ring.control.log().splitlines() if "publish" in line
-                                         for word in line.replace('"', " ").replace(":", " ").split()
-                                         if word.isdigit() and int(word) > 1024] or None,
-                                lambda: "control to log its publish port:\n" + ring.control.log())[0])
-    return {"router": ring.router_ports[0], "control": ring.control_ports[0], "publish": control_publish}
+    publish = re.search(r"publish=tcp://[^:]+:(\d+)", ring.control.log())
+    assert publish, "control did not log its publish port:\n" + ring.control.log()
+    return {"router": ring.router_ports[0], "control": ring.control_ports[0], "publish": int(publish[1])}
 
 
 def garbage(seed):

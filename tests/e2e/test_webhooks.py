@@ -178,6 +178,7 @@ def test_a_backend_that_is_none_is_502(stacks, name, answer):
         with pytest.raises(Refused) as refused:
             stack.connect()
         assert refused.value.status == 502
+        stack.abandon()
     finally:
         backend.close()
 

@@ -119,7 +119,10 @@ class Backend:
                 for event in item["events"]:
                     handler = self.handlers.get(event["type"])
                     if handler:
-                        result += handler(event, request)
+                        said = handler(event, request)
+                        if isinstance(said, Reply):
+                            return said
+                        result += said
                     elif event["type"] == "OPEN":
                         result += accept(event["connectionId"])
         return result if isinstance(result, Reply) else Reply(200, {"events": result})

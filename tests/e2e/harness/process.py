@@ -33,7 +33,7 @@ class Process:
     def __init__(self, kind, environment, name=None):
         self.kind = kind
         self.name = name or kind
-        self.admin_port = free_port()
+        self.admin_port = int(environment.get("ADMIN_LISTEN", f":{free_port()}").rpartition(":")[2])
         self.environment = {
             "PATH": os.environ["PATH"],
             "ASAN_OPTIONS": "abort_on_error=0:exitcode=99:detect_leaks=1",

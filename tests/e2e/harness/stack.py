@@ -68,14 +68,14 @@ class Stack:
                 "CONTROL_ADDRESSES": ",".join(map(self._at, self.control_ports))}
 
     def add_worker(self, **settings):
-        worker = self._start("worker", len(self.workers), **self._peers(), **settings)
+        worker = self._start("worker", len(self.workers), **{**self._peers(), **settings})
         self.workers.append(worker)
         return worker
 
     def add_edge(self, **settings):
         """All edges share one port, unless told otherwise with EDGE_LISTEN."""
         settings.setdefault("EDGE_LISTEN", f"127.0.0.1:{self.edge_port}")
-        edge = self._start("edge", len(self.edges), **self._peers(), **settings)
+        edge = self._start("edge", len(self.edges), **{**self._peers(), **settings})
         self.edges.append(edge)
         return edge
 
@@ -136,6 +136,11 @@ class Stack:
         for client in self.clients:
             client.drop()
         self.clients.clear()
+
+    def abandon(self):
+        """Kills everything now: for a broker whose backend will never take what is owed to it."""
+        for process in self.processes():
+            process.kill()
 
     def destroy(self, check=True):
         """Stops everything in order; with `check`, every process must exit 0 without complaints."""
