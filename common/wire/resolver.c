@@ -185,7 +185,7 @@ static int begin(struct resolver *resolver, struct lookup *lookup)
     rc = start_thread(lookup);
     if (rc < 0) {
         loop_remove(resolver->loop, &resolver->done);
-        lookup_unref(lookup);
+        atomic_fetch_sub(&lookup->references, 1); /* the caller's is left */
     }
     return rc;
 }

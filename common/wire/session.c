@@ -15,7 +15,7 @@ enum {
 
 /* One message with the largest payload there is, its details and a begun packet fit a frame. */
 static_assert(LINK_FRAME_BYTES >=
-                  (size_t)WIRE_DATA_BYTES + 4 * WIRE_JSON_BYTES + 2 * LINK_PACKET_BYTES,
+                  (size_t)WIRE_DATA_BYTES + (size_t)4 * WIRE_JSON_BYTES + LINK_PACKET_BYTES,
               "ZMQ_MAXMSGSIZE would cut legal messages");
 
 /* ---- sending ---- */

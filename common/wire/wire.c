@@ -29,8 +29,7 @@ enum message_index message_index(enum message_id id)
         return MESSAGE_INDEX_##NAME;
 #include "common/wire/messages.def"
     }
-    ASSERT(false && "a message id");
-    return MESSAGE_COUNT;
+    base_assert_failed("a message id", __FILE__, __LINE__);
 }
 
 enum message_id message_at(enum message_index index)
@@ -100,7 +99,7 @@ void wire_put_message(struct buffer *buffer, const struct wire_message *message)
         return;
 #include "common/wire/messages.def"
     }
-    ASSERT(false && "a message id");
+    base_assert_failed("a message id", __FILE__, __LINE__);
 }
 
 /* ---- the arena ---- */
