@@ -133,7 +133,9 @@ void channel_map_announced(struct channel_map *map, struct channel_holder *holde
 void channel_map_forget(struct channel_map *map, struct channel_holder *holder)
 {
     LIST_FOR_EACH(&holder->marks, link)
-    remove_mark(map, LIST_ENTRY(link, struct channel_mark, of_holder));
+    {
+        remove_mark(map, LIST_ENTRY(link, struct channel_mark, of_holder));
+    }
 }
 
 uint64_t channel_map_stamp(struct channel_map *map, struct span name)
@@ -144,7 +146,9 @@ uint64_t channel_map_stamp(struct channel_map *map, struct span name)
     if (!channel)
         return map->stamp;
     LIST_FOR_EACH(&channel->marks, link)
-    LIST_ENTRY(link, struct channel_mark, of_channel)->holder->stamp = map->stamp;
+    {
+        LIST_ENTRY(link, struct channel_mark, of_channel)->holder->stamp = map->stamp;
+    }
     return map->stamp;
 }
 

@@ -33,7 +33,9 @@ static void free_answer(struct answer *answer)
 static void free_worker(struct worker_set *set, struct worker *worker)
 {
     LIST_FOR_EACH(&worker->answers, link)
-    free_answer(LIST_ENTRY(link, struct answer, link_in_worker));
+    {
+        free_answer(LIST_ENTRY(link, struct answer, link_in_worker));
+    }
     list_remove(&worker->link_in_set);
     set->count--;
     free(worker);
@@ -42,7 +44,9 @@ static void free_worker(struct worker_set *set, struct worker *worker)
 void worker_set_fini(struct worker_set *set)
 {
     LIST_FOR_EACH(&set->workers, link)
-    free_worker(set, LIST_ENTRY(link, struct worker, link_in_set));
+    {
+        free_worker(set, LIST_ENTRY(link, struct worker, link_in_set));
+    }
 }
 
 void worker_linked(struct worker_set *set, struct link *link)
@@ -63,7 +67,9 @@ void worker_unlinked(struct worker_set *set, struct link *link)
     if (!worker)
         return;
     LIST_FOR_EACH(&worker->answers, answer_link)
-    request_abandon(LIST_ENTRY(answer_link, struct answer, link_in_worker)->request);
+    {
+        request_abandon(LIST_ENTRY(answer_link, struct answer, link_in_worker)->request);
+    }
     link_set_data(link, NULL);
     free_worker(set, worker);
 }

@@ -22,6 +22,16 @@ static void warm_up(struct control *control)
 
 /* ---- the roll ---- */
 
+/* An edge that still talks is told by its router that it is dead, and leaves by itself. */
+static void bury(struct control *control, struct edge *edge)
+{
+    log_info("edge is dead", LOG_SPAN("edge", span_of(edge->id, EDGE_ID_LENGTH)),
+             LOG_UINT("commands", edge->outbox.waiting));
+    edge_bury(&control->edges, edge, loop_now_ms(control->loop));
+    if (edge->link && link_silent_ms(edge->link) >= control->config->peer_timeout_ms / 2)
+        link_drop(edge->link);
+}
+
 static void apply_roll(struct control *control)
 {
     for (const struct roll_edge *word = roll_first(&control->roll); word;
@@ -31,9 +41,7 @@ static void apply_roll(struct control *control)
         if (!word->is_dead) {
             edge_set_on_roll(&control->edges, edge_set_get(&control->edges, id), true);
         } else if (edge && !edge->is_gone) {
-            log_info("edge is dead", LOG_SPAN("edge", id),
-                     LOG_UINT("commands", edge->outbox.waiting));
-            edge_bury(&control->edges, edge, loop_now_ms(control->loop));
+            bury(control, edge);
         }
     }
     EDGE_SET_FOR_EACH(&control->edges, edge)

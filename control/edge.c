@@ -28,7 +28,9 @@ static void forget(struct edge_set *set, struct edge *edge)
 void edge_set_fini(struct edge_set *set)
 {
     EDGE_SET_FOR_EACH(set, edge)
-    forget(set, edge);
+    {
+        forget(set, edge);
+    }
     table_fini(&set->edges);
 }
 

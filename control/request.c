@@ -35,7 +35,9 @@ static void free_request(struct request *request)
 static void free_all(struct list *list)
 {
     LIST_FOR_EACH(list, link)
-    free_request(LIST_ENTRY(link, struct request, link));
+    {
+        free_request(LIST_ENTRY(link, struct request, link));
+    }
 }
 
 void request_set_fini(struct request_set *set)
@@ -202,7 +204,9 @@ void request_set_warm(struct request_set *set)
 {
     set->is_warm = true;
     LIST_FOR_EACH(&set->waiting, link)
-    start(LIST_ENTRY(link, struct request, link));
+    {
+        start(LIST_ENTRY(link, struct request, link));
+    }
 }
 
 void request_destroy(struct request **request)

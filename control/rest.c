@@ -239,8 +239,10 @@ static void on_draining_due(struct loop_timer *timer)
 {
     struct rest *rest = CONTAINER_OF(timer, struct rest, draining);
     LIST_FOR_EACH(&rest->calls, link)
-    rest_answer_problem(LIST_ENTRY(link, struct rest_call, link), PROBLEM_NOT_APPLIED,
-                        span_of(NULL, 0));
+    {
+        rest_answer_problem(LIST_ENTRY(link, struct rest_call, link), PROBLEM_NOT_APPLIED,
+                            span_of(NULL, 0));
+    }
 }
 
 int rest_open(struct rest *rest, struct control *control)

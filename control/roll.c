@@ -48,7 +48,9 @@ void roll_fini(struct roll *roll)
     clear_view(roll);
     table_fini(&roll->edges);
     LIST_FOR_EACH(&roll->routers, link)
-    free_router(LIST_ENTRY(link, struct roll_router, link));
+    {
+        free_router(LIST_ENTRY(link, struct roll_router, link));
+    }
 }
 
 static struct span router_name(const struct roll_router *router)
@@ -200,7 +202,9 @@ size_t roll_router_count(const struct roll *roll)
 {
     size_t count = 0;
     LIST_FOR_EACH(&roll->routers, link)
-    count += !span_is(router_name(LIST_ENTRY(link, struct roll_router, link)), ROLL_DATABASE);
+    {
+        count += !span_is(router_name(LIST_ENTRY(link, struct roll_router, link)), ROLL_DATABASE);
+    }
     return count;
 }
 
