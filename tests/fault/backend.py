@@ -213,7 +213,7 @@ class Backend:
         self.hanging.append(lambda: self.answer_ok(connection, items, groups))
 
     def answer_slow(self, connection, items, groups):
-        delay = self.random.uniform(0, 2 * self.options["seconds"])
+        delay = self.random.uniform(0, 2 * self.options["about"])
         asyncio.get_running_loop().call_later(delay, self.answer_ok, connection, items, groups)
 
     def answer_cut(self, connection, items, _):
@@ -233,6 +233,6 @@ class Backend:
     def answer_mixed(self, connection, items, groups):
         """Each request breaks in one of the ways, or not."""
         way = self.random.choice(["ok", "ok", "ok", "cut", "garbage", "slow", "status"])
-        self.options.setdefault("seconds", 0.2)
+        self.options.setdefault("about", 0.2)
         self.options.setdefault("status", 500)
         getattr(self, "answer_" + way)(connection, items, groups)

@@ -31,7 +31,7 @@ def client_stops_reading(ring, _):
 @fault()
 def client_floods(ring, scene):
     """It is not read until the backend has caught up; nothing is dropped."""
-    ring.backend.set_mode("slow", seconds=0.05)
+    ring.backend.set_mode("slow", about=0.05)
     ring.load.flood(4000 if not scene.long else 20000, 4000)
     most = {"slip_reads_paused": 0.0, "slip_events_queued_bytes": 0.0}
 

@@ -66,7 +66,7 @@ def backend_answers_nonsense(ring, _):
 
 @fault(soak=True)
 def backend_is_slow(ring, _):
-    broken(ring, "slow", 3.0, seconds=0.5)
+    broken(ring, "slow", 3.0, about=0.5)
 
 
 @fault(soak=True)
