@@ -163,17 +163,16 @@ static void try_again(struct edge *edge, const struct database_answer *answer)
     edge->projection.not_before_ms = loop_now_ms(edge->router->loop) + PROJECTION_PAUSE_MS;
 }
 
-static void on_written(void *context, const struct database_answer *answer)
+/* False: nothing of the edge is to be written now. */
+static bool settle_written(struct edge *edge, const struct database_answer *answer)
 {
-    struct edge *edge = context;
     struct change_set *set = LIST_FIRST(&edge->projection.sets, struct change_set, link);
 
-    edge->projection.unit = NULL;
     switch (answer->kind) {
     case DATABASE_LOST:
         edge_projection_drop(edge);
         edge->projection.is_stale = true;
-        return;
+        return false;
     case DATABASE_BAD_DATA:
         divide_refused(edge, set, answer);
         break;
@@ -186,16 +185,28 @@ static void on_written(void *context, const struct database_answer *answer)
             edge_projection_drop(edge);
             edge->projection.is_stale = true;
             edge_rows_lost(edge);
-            return;
+            return false;
         }
         metric_observe(METRIC_PROJECTION_WRITES, clock_monotonic_us() - edge->projection.sent_us);
         projection_count_rows(set);
         remove_set(edge, set);
         break;
     }
-    write_next(edge);
-    reconcile_go_on(edge);
-    edge_check_gone_later(edge);
+    return true;
+}
+
+static void on_written(void *context, const struct database_answer *answer)
+{
+    struct edge *edge = context;
+    struct router *router = edge->router;
+
+    edge->projection.unit = NULL;
+    if (settle_written(edge, answer)) {
+        write_next(edge);
+        reconcile_go_on(edge);
+        edge_check_gone_later(edge);
+    }
+    router_check_drained(router); /* a router that leaves waits for its last rows */
 }
 
 static void write_next(struct edge *edge)
@@ -237,6 +248,7 @@ void projection_on_database_down(struct router *router)
         edge_projection_drop(edge);
         edge->projection.is_stale = true;
     }
+    router_check_drained(router);
 }
 
 int64_t projection_lag_ms(const struct router *router)

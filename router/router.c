@@ -236,11 +236,14 @@ void router_drain(void *actor)
     router_check_drained(router);
 }
 
+/* Batches of edges that are gone are with nobody else; their rows can only be seen to while
+ * PostgreSQL is there (else the next router finds them). */
 static bool has_gone_edges(const struct router *router)
 {
     TABLE_FOR_EACH(&router->edges, link)
     {
-        if (edge_is_gone(TABLE_ENTRY(link, struct edge, by_id)))
+        const struct edge *edge = TABLE_ENTRY(link, struct edge, by_id);
+        if (edge_is_gone(edge) && (edge->connection_count > 0 || store_is_ready(router)))
             return true;
     }
     return false;
