@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -166,30 +167,29 @@ static int load(const struct setting *setting, struct config *config, char error
 /* What one setting demands of another. Fields of other programs are 0 and demand nothing. */
 static int check_together(const struct config *config, char error[CONFIG_ERROR_SIZE])
 {
+    const uint64_t quarter = config->link_buffer_bytes / 4;
     const struct {
-        bool is_broken;
-        const char *text;
+        const char *variable, *unit, *bound;
+        uint64_t value, most;
     } rules[] = {
-        {config->heartbeat_ms > config->peer_timeout_ms / 4,
-         "HEARTBEAT_INTERVAL is too long: must be at most a quarter of PEER_TIMEOUT"},
-        {config->batch_bytes > config->link_buffer_bytes / 4,
-         "BATCH_BYTES is too large: must be at most a quarter of LINK_BUFFER_BYTES"},
-        {config->message_limit_bytes > config->link_buffer_bytes / 4,
-         "MESSAGE_LIMIT is too large: must be at most a quarter of LINK_BUFFER_BYTES"},
-        {config->publish_bytes > config->link_buffer_bytes / 4,
-         "PUBLISH_LIMIT is too large: must be at most a quarter of LINK_BUFFER_BYTES"},
-        {config->event_queue_bytes > config->edge_event_bytes,
-         "EVENT_QUEUE_LIMIT is too large: must be at most EDGE_EVENT_LIMIT"},
-        {config->max_pending > config->max_connections,
-         "MAX_PENDING is too large: must be at most MAX_CONNECTIONS"},
-        {config->retry_first_ms > config->retry_last_ms,
-         "RETRY_FIRST is too long: must be at most RETRY_LAST"},
-        {config->control_body_bytes > config->control_inflight_bytes,
-         "CONTROL_BODY_LIMIT is too large: must be at most CONTROL_INFLIGHT_LIMIT"},
+        {"HEARTBEAT_INTERVAL", "ms", "a quarter of PEER_TIMEOUT", (uint64_t)config->heartbeat_ms,
+         (uint64_t)config->peer_timeout_ms / 4},
+        {"BATCH_BYTES", "", "a quarter of LINK_BUFFER_BYTES", config->batch_bytes, quarter},
+        {"MESSAGE_LIMIT", "", "a quarter of LINK_BUFFER_BYTES", config->message_limit_bytes,
+         quarter},
+        {"PUBLISH_LIMIT", "", "a quarter of LINK_BUFFER_BYTES", config->publish_bytes, quarter},
+        {"EVENT_QUEUE_LIMIT", "", "EDGE_EVENT_LIMIT", config->event_queue_bytes,
+         config->edge_event_bytes},
+        {"RETRY_FIRST", "ms", "RETRY_LAST", (uint64_t)config->retry_first_ms,
+         (uint64_t)config->retry_last_ms},
+        {"CONTROL_BODY_LIMIT", "", "CONTROL_INFLIGHT_LIMIT", config->control_body_bytes,
+         config->control_inflight_bytes},
     };
     for (size_t i = 0; i < ARRAY_LENGTH(rules); i++)
-        if (rules[i].is_broken) {
-            snprintf(error, CONFIG_ERROR_SIZE, "%s", rules[i].text);
+        if (rules[i].value > rules[i].most) {
+            snprintf(error, CONFIG_ERROR_SIZE,
+                     "%s is %" PRIu64 "%s: must be at most %s, %" PRIu64 "%s", rules[i].variable,
+                     rules[i].value, rules[i].unit, rules[i].bound, rules[i].most, rules[i].unit);
             return -EINVAL;
         }
     return 0;

@@ -175,7 +175,6 @@ static void test_settings_that_contradict_each_other(void **state)
     setenv("HEARTBEAT_INTERVAL", "1250ms", 1);
     load(PROGRAM_EDGE);
     config_fini(&config);
-    refuse(PROGRAM_EDGE, "MAX_PENDING", "100001", "MAX_CONNECTIONS");
     refuse(PROGRAM_EDGE, "EVENT_QUEUE_LIMIT", "1G", "EDGE_EVENT_LIMIT");
     setenv("LINK_BUFFER_BYTES", "8M", 1);
     refuse(PROGRAM_EDGE, "BATCH_BYTES", "4M", "LINK_BUFFER_BYTES");
