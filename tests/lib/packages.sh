@@ -5,7 +5,7 @@
 source deploy/lib/packages.sh
 
 TEST_PACKAGES=(clang clang-format clang-tidy cppcheck shellcheck python3 python3-pytest python3-jwt
-    python3-jsonschema libcmocka-dev libwebsockets-dev libclang-rt-14-dev)
+    python3-jsonschema libcmocka-dev libwebsockets-dev libclang-rt-14-dev valgrind)
 
 install_packages() {
     install_missing "${BUILD_PACKAGES[@]}" "${RUN_PACKAGES[@]}" "${TEST_PACKAGES[@]}"
