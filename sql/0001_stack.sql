@@ -125,6 +125,9 @@ create view channels as
     from subscriptions
     group by channel;
 comment on view channels is 'Channels with their number of members.';
+comment on column channels.channel is 'Its name.';
+comment on column channels.members is 'Connections that are in it now.';
+comment on column channels.oldest_member_since is 'When its oldest membership was written.';
 
 create view clients as
     select c.connection_id, c.state, c.ip, c.path,
@@ -135,6 +138,14 @@ create view clients as
            c.edge_id, c.metadata
     from connections c;
 comment on view clients is 'Connections with their channels and their age.';
+comment on column clients.connection_id is 'Id; begins with its edge''s.';
+comment on column clients.state is 'opening, open or closing.';
+comment on column clients.ip is 'The client''s address.';
+comment on column clients.path is 'Path of the request.';
+comment on column clients.age is 'Since ACCEPT took effect, or since OPEN while it is opening.';
+comment on column clients.channels is 'The channels it is in, sorted.';
+comment on column clients.edge_id is 'The edge that holds its socket.';
+comment on column clients.metadata is 'What the backend last set; at first the request''s headers and ip.';
 
 create view edge_load as
     select e.edge_id, e.state, e.address, e.home_router,
@@ -146,6 +157,14 @@ create view edge_load as
     left join connections c on c.edge_id = e.edge_id
     group by e.edge_id;
 comment on view edge_load is 'Edges with their connections by state.';
+comment on column edge_load.edge_id is 'Id.';
+comment on column edge_load.state is 'live, leaving, expired or left.';
+comment on column edge_load.address is 'Where its clients connect.';
+comment on column edge_load.home_router is 'The router that judges it.';
+comment on column edge_load.open is 'Connections that are open.';
+comment on column edge_load.opening is 'Connections that wait for the backend''s answer to OPEN.';
+comment on column edge_load.closing is 'Connections whose CLOSE is on its way.';
+comment on column edge_load.age is 'Since its start; of one that has ended, how long it lived.';
 
 create view dead_letters_waiting as
     select id, connection_id, kind, json_array_length(events) as events,
@@ -155,3 +174,11 @@ create view dead_letters_waiting as
     where replayed_at is null
     order by id;
 comment on view dead_letters_waiting is 'Dead letters that nobody has replayed, oldest first, without their contents.';
+comment on column dead_letters_waiting.id is 'Number in dead_letters.';
+comment on column dead_letters_waiting.connection_id is 'Whose events.';
+comment on column dead_letters_waiting.kind is 'events, or close.';
+comment on column dead_letters_waiting.events is 'How many events.';
+comment on column dead_letters_waiting.attempts is 'Requests made.';
+comment on column dead_letters_waiting.last_status is 'HTTP status of the last answer.';
+comment on column dead_letters_waiting.last_error is 'What was wrong with the last attempt.';
+comment on column dead_letters_waiting.age is 'Since the router gave up.';

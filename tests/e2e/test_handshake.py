@@ -140,7 +140,8 @@ def test_too_many_connections_are_503(stacks):
     stack.connect()
     assert refused(stack).status == 503
     stack.clients[0].close()
-    until(lambda: stack.edge.metric("slip_connections") == 1, "the first connection to be gone")
+    stack.backend.wait_for("CLOSE")
+    until(lambda: stack.edge.metric("slip_events_queued") == 0, "the edge to forget the first one")
     stack.connect()
 
 
