@@ -98,10 +98,11 @@ static int zmq_type(enum socket_kind kind)
     return types[kind];
 }
 
-/* ZMQ_EVENTS is read in on_work; this only ends the wait. */
+/* ZMQ_EVENTS is read in has_work; this ends the wait. */
 static void on_event(struct loop_source *source, uint32_t events)
 {
-    (void)source, (void)events;
+    (void)events;
+    CONTAINER_OF(source, struct socket, source)->is_touched = true;
 }
 
 static bool has_work(struct loop_polled *polled);
@@ -128,6 +129,7 @@ int socket_open(struct socket *socket, struct loop *loop, const struct socket_op
         .source = {.fd = fd, .events = EPOLLIN, .on_event = on_event},
         .polled = {.has_work = has_work, .on_work = on_work},
         .is_router = options->kind == SOCKET_ROUTER,
+        .is_touched = true,
         .handlers = handlers,
     };
     list_init(&socket->polled.link);
@@ -151,6 +153,7 @@ void socket_close(struct socket *socket)
 int socket_bind(struct socket *socket, const char *endpoint,
                 char ret_endpoint[SOCKET_ENDPOINT_SIZE])
 {
+    socket->is_touched = true;
     if (zmq_bind(socket->zmq, endpoint) < 0)
         return -zmq_errno();
     size_t size = SOCKET_ENDPOINT_SIZE;
@@ -161,11 +164,13 @@ int socket_bind(struct socket *socket, const char *endpoint,
 
 int socket_connect(struct socket *socket, const char *endpoint)
 {
+    socket->is_touched = true;
     return zmq_connect(socket->zmq, endpoint) < 0 ? -zmq_errno() : 0;
 }
 
 void socket_subscribe(struct socket *socket, struct span topic)
 {
+    socket->is_touched = true;
     int rc = zmq_setsockopt(socket->zmq, ZMQ_SUBSCRIBE, topic.data, topic.length);
     ASSERT(rc == 0);
 }
@@ -174,6 +179,7 @@ void socket_subscribe(struct socket *socket, struct span topic)
 
 static int send_message(struct socket *socket, zmq_msg_t *message, int flags)
 {
+    socket->is_touched = true;
     if (zmq_msg_send(message, socket->zmq, flags | ZMQ_DONTWAIT) >= 0)
         return 0;
     int error = zmq_errno();
@@ -224,20 +230,23 @@ static int ready_events(struct socket *socket)
     return rc == 0 ? events : 0;
 }
 
-static bool may_write(const struct socket *socket, int events)
-{
-    return socket->is_blocked && (events & ZMQ_POLLOUT);
-}
-
+/* Once ZMQ_EVENTS has said that nothing is ready, its descriptor tells when that changes; only
+ * using the socket may take the news away unseen. Asking costs two system calls, so nobody asks
+ * twice. */
 static bool has_work(struct loop_polled *polled)
 {
     struct socket *socket = CONTAINER_OF(polled, struct socket, polled);
+    if (!socket->is_touched)
+        return false;
     int events = ready_events(socket);
-    return (events & ZMQ_POLLIN) || may_write(socket, events);
+    bool may_write = socket->is_blocked && (events & ZMQ_POLLOUT);
+    socket->is_touched = (events & ZMQ_POLLIN) || may_write;
+    return socket->is_touched;
 }
 
 static bool receive_part(struct socket *socket, zmq_msg_t *message)
 {
+    socket->is_touched = true;
     zmq_msg_init(message);
     return zmq_msg_recv(message, socket->zmq, ZMQ_DONTWAIT) >= 0;
 }
@@ -300,7 +309,7 @@ static void receive_turn(struct socket *socket)
 static void on_work(struct loop_polled *polled)
 {
     struct socket *socket = CONTAINER_OF(polled, struct socket, polled);
-    if (may_write(socket, ready_events(socket))) {
+    if (socket->is_blocked && (ready_events(socket) & ZMQ_POLLOUT)) {
         socket->is_blocked = false;
         if (socket->handlers->on_writable)
             socket->handlers->on_writable(socket);
@@ -310,6 +319,7 @@ static void on_work(struct loop_polled *polled)
 
 bool socket_receive_last(struct socket *socket, int64_t limit_ms)
 {
+    socket->is_touched = true;
     zmq_pollitem_t item = {.socket = socket->zmq, .events = ZMQ_POLLIN};
     if (zmq_poll(&item, 1, limit_ms) <= 0)
         return false;

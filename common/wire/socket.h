@@ -3,7 +3,8 @@
  * ZeroMQ drops silently by default, and its descriptor is edge-triggered; both are dealt with here
  * and nowhere else. High-water marks are off (our byte bounds cut instead), a ROUTER says when a
  * peer is unknown and lets a reconnecting peer take over its id, an XPUB never drops, frames are
- * bounded, lingering is bounded, and readiness (ZMQ_EVENTS) is asked before every wait of the loop.
+ * bounded, lingering is bounded, and readiness (ZMQ_EVENTS) is asked before every wait of the loop,
+ * of the sockets for which the answer may have changed.
  *
  * Whoever embeds a socket owns it; all sockets of the process share one ZeroMQ context. Closing a
  * socket in its own callbacks is allowed while the memory it lives in stays.
@@ -50,6 +51,8 @@ struct socket {
     struct loop_polled polled;
     bool is_router;
     bool is_blocked; /* a send was refused, and nobody has been told yet that it may work */
+    bool
+        is_touched; /* used, or its descriptor woke us, since ZMQ_EVENTS last said: nothing to do */
     const struct socket_handlers *handlers;
 };
 

@@ -98,7 +98,7 @@ static void bind_peer(struct scene *scene, unsigned index)
     snprintf(endpoint, sizeof endpoint, "tcp://127.0.0.%u:%d", index + 1, scene->port);
     struct link_options options = side_options(&peers[index], "router", name);
     assert_int_equal(
-        link_set_bind(scene->loop, &options, endpoint, NULL, "edge", &peers[index].set), 0);
+        link_set_bind(scene->other, &options, endpoint, NULL, "edge", &peers[index].set), 0);
     if (!scene->port)
         scene->port = atoi(strrchr(link_set_endpoint(peers[index].set), ':') + 1);
 }
@@ -116,9 +116,11 @@ static void connect_by_name(struct scene *scene)
 static int setup(void **state)
 {
     scene_setup(state);
+    struct scene *scene = *state;
+    scene->other = loop_new(0, NULL, NULL);
     memset(peers, 0, sizeof peers);
     for (unsigned i = 0; i < PEERS; i++)
-        bind_peer(*state, i);
+        bind_peer(scene, i);
     return 0;
 }
 
@@ -231,7 +233,7 @@ static void test_bye_and_absent_is_gone(void **state)
     set_names(0, 3);
     connect_by_name(scene);
     TURN_UNTIL(scene, link_set_is_settled(scene->connector.set));
-    link_set_destroy(&peers[1].set);
+    scene_leave(scene, &peers[1].set);
     TURN_UNTIL(scene, scene->connector.downs == 1);
     TURN_UNTIL_ASKED(scene);
     assert_int_equal(targets(scene), 2); /* it may come back */

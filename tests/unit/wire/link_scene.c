@@ -1,6 +1,8 @@
 #include "tests/unit/wire/link_scene.h"
 
 #include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -95,6 +97,7 @@ int scene_teardown(void **state)
     if (scene->proxy.port)
         tcp_proxy_close(&scene->proxy);
     loop_destroy(&scene->loop);
+    loop_destroy(&scene->other);
     free(scene);
     return 0;
 }
@@ -138,6 +141,38 @@ void scene_connect_by_proxy(struct scene *scene)
 void scene_settle(struct scene *scene)
 {
     TURN_UNTIL(scene, scene->binder.link && scene->connector.link);
+}
+
+void scene_turn(struct scene *scene)
+{
+    loop_turn(scene->loop, scene->other ? 2 : 10);
+    if (scene->other)
+        loop_turn(scene->other, 2);
+}
+
+struct leaving {
+    struct link_set **set;
+    atomic_bool has_left;
+};
+
+static void *leave(void *argument)
+{
+    struct leaving *leaving = argument;
+    link_set_destroy(leaving->set);
+    leaving->has_left = true;
+    return NULL;
+}
+
+void scene_leave(struct scene *scene, struct link_set **set)
+{
+    struct leaving leaving = {.set = set};
+    struct loop *other = scene->other;
+    pthread_t thread;
+    scene->other = NULL; /* the thread's, meanwhile */
+    assert_int_equal(pthread_create(&thread, NULL, leave, &leaving), 0);
+    TURN_UNTIL(scene, leaving.has_left);
+    pthread_join(thread, NULL);
+    scene->other = other;
 }
 
 void side_say(struct side *side, int count, size_t padding)

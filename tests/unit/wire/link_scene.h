@@ -33,6 +33,7 @@ struct side {
 
 struct scene {
     struct loop *loop;
+    struct loop *other; /* turned as well when there is one; for sides that scene_leave() */
     struct side binder;
     struct side connector;
     struct tcp_proxy proxy; /* used when its port is not 0 */
@@ -53,6 +54,12 @@ void scene_connect_by_proxy(struct scene *scene);
 /* Turns until both sides are up. */
 void scene_settle(struct scene *scene);
 
+/* Destroys a set that lives on scene->other, while scene->loop goes on: it is listened to. */
+void scene_leave(struct scene *scene, struct link_set **set);
+
+/* Turns both loops once. */
+void scene_turn(struct scene *scene);
+
 /* Says the next `count` numbers, each with `padding` more bytes. */
 void side_say(struct side *side, int count, size_t padding);
 
@@ -60,7 +67,7 @@ void side_say(struct side *side, int count, size_t padding);
     for (int64_t turn_end_ms = clock_monotonic_ms() + SCENE_DEADLINE_MS; !(condition);) { \
         if (clock_monotonic_ms() > turn_end_ms)                                           \
             fail_msg("never: %s", #condition);                                            \
-        loop_turn((scene)->loop, 10);                                                     \
+        scene_turn(scene);                                                                \
     }
 
 /* Everything said by one is heard by the other. */

@@ -1,6 +1,5 @@
 /* Links between honest sides whose connections hold: greeting, order, receipt, leaving, refusal. */
 #include <errno.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -147,34 +146,22 @@ static void test_connector_leaves_after_all_was_heard(void **state)
     assert_int_equal(link_set_up_count(scene->binder.set), 0);
 }
 
-static void *destroy_set(void *set)
-{
-    link_set_destroy(set);
-    return NULL;
-}
-
-/* On a loop and a thread of its own: it waits for the connector to hear it. */
 static void test_binder_leaves_after_all_was_heard(void **state)
 {
     struct scene *scene = *state;
-    struct loop *own = scene->loop, *other = loop_new(0, NULL, NULL);
-    scene->loop = other;
+    struct loop *own = scene->loop;
+    scene->loop = loop_new(0, NULL, NULL);
     scene_bind(scene);
+    scene->other = scene->loop;
     scene->loop = own;
     scene_connect(scene);
-    while (!scene->connector.link) {
-        loop_turn(other, 10);
-        loop_turn(own, 10);
-    }
+    scene_settle(scene);
     side_say(&scene->binder, 2000, 500);
-    pthread_t thread;
-    assert_int_equal(pthread_create(&thread, NULL, destroy_set, &scene->binder.set), 0);
+    scene_leave(scene, &scene->binder.set);
     TURN_UNTIL(scene, scene->connector.downs == 1);
     assert_int_equal(scene->connector.end, LINK_END_BYE);
     assert_int_equal(scene->connector.heard, 2000);
     assert_false(link_set_is_settled(scene->connector.set));
-    pthread_join(thread, NULL);
-    loop_destroy(&other);
     scene_bind(scene); /* it comes back */
     TURN_UNTIL(scene, scene->connector.ups == 2);
 }
