@@ -3,7 +3,7 @@
 #include "common/text/base64.h"
 #include "common/text/utf8.h"
 
-enum { KEY, ITEM };
+enum { KEY, ITEM, FOUND };
 
 static const char *parse_cursor(struct span text, struct page *page)
 {
@@ -52,6 +52,7 @@ void page_append(uint64_t limit, const struct database_answer *answer, struct bu
 {
     size_t rows = database_rows(answer, 0);
     size_t shown = min_size(rows, (size_t)limit);
+    int64_t found = rows > 0 ? database_cell_integer(answer, 0, 0, FOUND, 0) : 0;
 
     buffer_append_text(buffer, "{\"items\":[");
     for (size_t row = 0; row < shown; row++) {
@@ -60,7 +61,7 @@ void page_append(uint64_t limit, const struct database_answer *answer, struct bu
         buffer_append_span(buffer, database_cell(answer, 0, row, ITEM));
     }
     buffer_append_text(buffer, "],\"next\":");
-    if (rows > shown) {
+    if (found > (int64_t)shown) {
         buffer_append_byte(buffer, '"');
         base64url_append(buffer, database_cell(answer, 0, shown - 1, KEY));
         buffer_append_byte(buffer, '"');

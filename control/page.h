@@ -4,7 +4,8 @@
  *
  * A page begins after the key that its cursor holds, so a listing needs no memory between pages and
  * entries that come or go meanwhile do not shift it. Statements are asked for one row more than the
- * page holds: that row tells whether there is a next page.
+ * page holds, and may return fewer than they found when the items are large; either tells that
+ * there is a next page.
  */
 #ifndef SLIP_CONTROL_PAGE_H
 #define SLIP_CONTROL_PAGE_H
@@ -32,7 +33,7 @@ const char *page_parse(const struct http_target *target, uint64_t maximum, struc
 struct database_value page_after(const struct page *page);
 struct database_value page_rows(struct page *page);
 
-/* Appends the answer: rows of two columns, key and item (JSON). */
+/* Appends the answer: rows of three columns: key, item (JSON), how many rows were found. */
 void page_append(uint64_t limit, const struct database_answer *answer, struct buffer *buffer);
 
 #endif

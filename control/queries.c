@@ -1,19 +1,30 @@
 #include "control/queries.h"
 
-/* RFC 3339, UTC, milliseconds; null stays null. */
-#define TIME(column) "to_char(" column " at time zone 'utc', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')"
+/* SQL is laid out by hand. */
+/* clang-format off */
 
-#define CONNECTION                                                                                \
-    "json_build_object('connectionId', c.connection_id, 'state', c.state,"                        \
-    " 'edge', c.edge_id, 'ip', c.ip, 'path', c.path, 'createdAt', " TIME(                         \
-        "c.created_at") ", 'openedAt', " TIME("c.opened_at") ", 'metadata', c.metadata, "         \
-                                                             "'channels',"                        \
-                                                             " (select "                          \
-                                                             "coalesce(json_agg(s.channel order " \
-                                                             "by s.channel), '[]') from "         \
-                                                             "subscriptions s"                    \
-                                                             " where s.connection_id = "          \
-                                                             "c.connection_id))"
+/* RFC 3339, UTC, milliseconds; null stays null. */
+#define TIME(column) \
+    "to_char(" column " at time zone 'utc', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')"
+
+/* A page of `rows`, a select of key and item that is limited in number. Cut where the items before
+ * make more than 4 MB; `found` says how many there were, so that what was cut off is not lost. */
+#define PAGE(rows)                                                                       \
+    "select key, item, found from ("                                                     \
+    " select key, item, count(*) over () as found,"                                      \
+    "  sum(octet_length(item)) over (order by key) - octet_length(item) as bytes_before" \
+    "  from (" rows ") as rows"                                                          \
+    ") as sized where bytes_before < 4194304 order by key"
+
+#define CONNECTION                                                    \
+    "json_build_object("                                              \
+    "'connectionId', c.connection_id, 'state', c.state,"              \
+    " 'edge', c.edge_id, 'ip', c.ip, 'path', c.path,"                 \
+    " 'createdAt', " TIME("c.created_at") ","                         \
+    " 'openedAt', " TIME("c.opened_at") ","                           \
+    " 'metadata', c.metadata, 'channels', ("                          \
+    "  select coalesce(json_agg(s.channel order by s.channel), '[]')" \
+    "  from subscriptions s where s.connection_id = c.connection_id))::text"
 
 const struct database_statement query_edges = {
     .name = "edges",
@@ -27,25 +38,32 @@ const struct database_statement query_connection = {
 
 const struct database_statement query_connections = {
     .name = "connections",
-    .sql = "select c.connection_id, " CONNECTION " from connections c"
-           " where c.connection_id > $1 and ($2::text is null or c.edge_id = $2)"
-           " and ($3::text is null or c.state = $3) order by c.connection_id limit $4",
+    .sql = PAGE("select c.connection_id as key, " CONNECTION " as item"
+                " from connections c"
+                " where c.connection_id > $1"
+                " and ($2::text is null or c.edge_id = $2)"
+                " and ($3::text is null or c.state = $3)"
+                " order by c.connection_id limit $4"),
 };
 
 const struct database_statement query_connections_of_channel = {
     .name = "connections_of_channel",
-    .sql = "select c.connection_id, " CONNECTION " from subscriptions m"
-           " join connections c on c.connection_id = m.connection_id"
-           " where m.connection_id > $1 and ($2::text is null or c.edge_id = $2)"
-           " and ($3::text is null or c.state = $3) and m.channel = $5"
-           " order by m.connection_id limit $4",
+    .sql = PAGE("select c.connection_id as key, " CONNECTION " as item"
+                " from subscriptions m"
+                " join connections c on c.connection_id = m.connection_id"
+                " where m.channel = $5 and m.connection_id > $1"
+                " and ($2::text is null or c.edge_id = $2)"
+                " and ($3::text is null or c.state = $3)"
+                " order by m.connection_id limit $4"),
 };
 
 const struct database_statement query_channels = {
     .name = "channels",
-    .sql = "select channel, json_build_object('channel', channel, 'members', members)"
-           " from channels where channel > $1 and starts_with(channel, $2)"
-           " order by channel limit $3",
+    .sql = PAGE("select channel as key,"
+                " json_build_object('channel', channel, 'members', members)::text as item"
+                " from channels"
+                " where channel > $1 and starts_with(channel, $2)"
+                " order by channel limit $3"),
 };
 
 const struct database_statement query_channel = {
@@ -56,34 +74,34 @@ const struct database_statement query_channel = {
 
 const struct database_statement query_members = {
     .name = "members",
-    .sql =
-        "select connection_id, json_build_object('connectionId', connection_id,"
-        " 'since', " TIME(
-            "since") ") from subscriptions"
-                     " where channel = $1 and connection_id > $2 order by connection_id limit $3",
+    .sql = PAGE("select connection_id as key, json_build_object("
+                "'connectionId', connection_id, 'since', " TIME("since") ")::text as item"
+                " from subscriptions"
+                " where channel = $1 and connection_id > $2"
+                " order by connection_id limit $3"),
 };
 
 const struct database_statement query_edge_list = {
     .name = "edge_list",
-    .sql =
-        "select e.edge_id, json_build_object('edge', e.edge_id, 'state', e.state,"
-        " 'address', e.address, 'homeRouter', e.home_router, 'startedAt', " TIME(
-            "e.started_at") ", 'endedAt', " TIME("e.ended_at") ", 'connections', (select count(*)"
-                                                               " from connections c where "
-                                                               "c.edge_id = e.edge_id and c.state "
-                                                               "= 'open'))"
-                                                               " from edges e where e.edge_id > $1 "
-                                                               "order by e.edge_id limit $2",
+    .sql = PAGE("select e.edge_id as key, json_build_object("
+                "'edge', e.edge_id, 'state', e.state, 'address', e.address,"
+                " 'homeRouter', e.home_router,"
+                " 'startedAt', " TIME("e.started_at") ","
+                " 'endedAt', " TIME("e.ended_at") ","
+                " 'connections', (select count(*) from connections c"
+                "  where c.edge_id = e.edge_id and c.state = 'open'))::text as item"
+                " from edges e where e.edge_id > $1"
+                " order by e.edge_id limit $2"),
 };
 
 const struct database_statement query_status = {
     .name = "status",
     .sql = "select json_build_object("
            "'edges', (select count(*) from edges where state = 'live'),"
-           " 'connections', json_build_object("
-           "'opening', (select count(*) from connections where state = 'opening'),"
-           " 'open', (select count(*) from connections where state = 'open'),"
-           " 'closing', (select count(*) from connections where state = 'closing')),"
+           " 'connections', (select json_build_object("
+           "'opening', count(*) filter (where state = 'opening'),"
+           " 'open', count(*) filter (where state = 'open'),"
+           " 'closing', count(*) filter (where state = 'closing')) from connections),"
            " 'subscriptions', (select count(*) from subscriptions),"
            " 'channels', (select count(distinct channel) from subscriptions),"
            " 'deadLetters', (select count(*) from dead_letters where replayed_at is null))",

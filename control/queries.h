@@ -1,7 +1,7 @@
 /* Every statement that control sends to PostgreSQL. It only reads.
  *
- * What REST shows is written as JSON by PostgreSQL: a listing has two columns, the key that pages
- * are cut by and the item; the rest of control copies it.
+ * What REST shows is written as JSON by PostgreSQL: a listing has the columns that page.h reads,
+ * the rest of control copies them.
  */
 #ifndef SLIP_CONTROL_QUERIES_H
 #define SLIP_CONTROL_QUERIES_H

@@ -153,6 +153,18 @@ def test_channels_and_members_are_listed(ring, call):
     assert call(200, "GET", "/v1/channels/of%20nobody/members") == {"items": [], "next": None}
 
 
+def test_a_page_of_large_items_is_shorter(ring, call):
+    ids = [connect(ring)[1] for _ in range(80)]
+    for me in ids:
+        assert ring.rest.request("PUT", f"/v1/connections/{me}/metadata", "x" * 60000).status == 200
+    until(lambda: ring.query("select count(*) from {s}.connections where length(metadata::text) > 60000")[0][0]
+          in (80, "80"), "the metadata in the rows")
+    first = call(200, "GET", "/v1/connections?limit=100")
+    assert 60 <= len(first["items"]) < 80 and first["next"]
+    everybody = [item["connectionId"] for item in read_all(call, "/v1/connections", 100)]
+    assert set(ids) <= set(everybody) and len(everybody) == len(set(everybody))
+
+
 def test_edges_and_status(ring, call):
     _, me = connect(ring)
     until(lambda: ring.rest.request("GET", "/v1/status").json["connections"]["open"] >= 1, "the row")
