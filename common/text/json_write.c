@@ -28,6 +28,8 @@ static void append_escape(struct buffer *buffer, char byte)
 
 void json_append_escaped(struct buffer *buffer, struct span text)
 {
+    if (text.length == 0)
+        return; /* its data may be NULL, which nothing may be added to */
     const char *at = text.data, *end = text.data + text.length;
 
     while (at < end) {
