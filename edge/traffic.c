@@ -77,7 +77,7 @@ static bool must_pause(const struct connection *connection)
 {
     const struct edge *edge = connection->edge;
     size_t limit = edge->config->event_queue_bytes;
-    if (connection->stage != STAGE_OPEN)
+    if (!has_traffic(connection))
         return false;
     return edge->is_pressed ||
            connection->events.bytes > (traffic_is_paused(connection) ? limit / 2 : limit);
@@ -153,16 +153,19 @@ static void answer_ping(struct connection *connection, struct span payload)
     }
 }
 
+static void take_message(struct connection *connection, const struct frame_event *event)
+{
+    bool is_text = event->type == FRAME_TEXT;
+    metric_add_label(METRIC_FRAMES_IN, is_text ? LABEL_FRAME_TEXT : LABEL_FRAME_BINARY, 1);
+    push_message(connection, is_text ? EVENT_TEXT : EVENT_BINARY, event->data);
+}
+
 static void on_open_frame(struct connection *connection, const struct frame_event *event)
 {
     switch (event->type) {
     case FRAME_TEXT:
-        metric_add_label(METRIC_FRAMES_IN, LABEL_FRAME_TEXT, 1);
-        push_message(connection, EVENT_TEXT, event->data);
-        break;
     case FRAME_BINARY:
-        metric_add_label(METRIC_FRAMES_IN, LABEL_FRAME_BINARY, 1);
-        push_message(connection, EVENT_BINARY, event->data);
+        take_message(connection, event);
         break;
     case FRAME_PING:
         metric_add_label(METRIC_FRAMES_IN, LABEL_FRAME_PING, 1);
@@ -181,9 +184,12 @@ static void on_open_frame(struct connection *connection, const struct frame_even
     }
 }
 
-/* We have sent our close frame: only the client's is of interest (RFC 6455 §5.5.1). */
+/* We have sent our close frame, and nothing more is answered (RFC 6455 §5.5.1). But what the client
+ * wrote before it saw that frame was sent in good faith. */
 static void on_closing_frame(struct connection *connection, const struct frame_event *event)
 {
+    if (event->type == FRAME_TEXT || event->type == FRAME_BINARY)
+        take_message(connection, event);
     if (event->type == FRAME_CLOSE)
         metric_add_label(METRIC_FRAMES_IN, LABEL_FRAME_CLOSE, 1);
     if (event->type == FRAME_CLOSE || event->type == FRAME_ERROR)
