@@ -326,6 +326,72 @@ static void a_key_stands_for_one_request(void **state)
     assert_false(span_equal(first, origin_of(ring, other, "one", "{\"data\":\"a\"}")));
 }
 
+static void too_much_in_flight_is_refused_before_its_first_command(void **state)
+{
+    struct ring *ring = *state;
+    enum { CALLS = 60, DATA = 17900 };
+    struct ring_call calls[CALLS];
+    struct buffer body = {0};
+
+    buffer_append_text(&body, "{\"data\":\"");
+    memset(buffer_reserve(&body, DATA), 'x', DATA);
+    buffer_commit(&body, DATA);
+    buffer_append(&body, "\"}", 3);
+    for (size_t i = 0; i < CALLS; i++) {
+        ring_call_allowed(ring, &calls[i], "POST", "/v1/connections/" ON_A "/messages", NULL,
+                          body.data);
+        loop_turn(ring->loop, 20);
+    }
+    ring_until(ring, ring->control->rest.call_count == 0 || ring->control->requests.count > 50);
+    size_t before = ring->control->requests.count;
+    assert_int_equal(ask(ring, "POST", "/v1/connections/" ON_B "/messages", NULL, body.data,
+                         "/problems/overloaded"),
+                     503);
+    assert_int_equal(ring->edges[1].count, 0);
+    assert_int_equal(ring->control->requests.count, before);
+    ring_receipt(ring, 0, 1, CALLS);
+    ring_until(ring, ring->control->requests.count == 0);
+    for (size_t i = 0; i < CALLS; i++)
+        ring_call_fini(&calls[i]);
+    buffer_fini(&body);
+}
+
+static void the_time_of_a_poll_does_not_count(void **state)
+{
+    struct ring *ring = *state;
+    struct ring_call call;
+
+    ring_call_allowed(ring, &call, "POST", "/", NULL,
+                      EVENTS("{\"type\":\"POLL_FOR_CONNECTION\",\"connectionId\":\"" ON_A
+                             "\",\"timeout\":20000}," TEXT_TO(ON_B)));
+    ring_until(ring, ring->edges[0].count == 1);
+    const struct rest_call *rest_call =
+        LIST_ENTRY(ring->control->rest.calls.next, struct rest_call, link);
+    assert_false(loop_timer_is_running(&rest_call->timer));
+    assert_int_equal(ring->edges[1].count, 0);
+    ring_receipt(ring, 0, 1, 1);
+    ring_polled(ring, 0, 1);
+    ring_until(ring, ring->edges[1].count == 1);
+    assert_true(loop_timer_is_running(&rest_call->timer));
+    ring_receipt(ring, 1, 1, 1);
+    ring_until(ring, ring_call_is_answered(&call));
+    assert_int_equal(call.status, 200);
+    ring_call_fini(&call);
+}
+
+static void what_a_lost_worker_asked_for_goes_on(void **state)
+{
+    struct ring *ring = *state;
+
+    ring_text(ring, 7, ON_A);
+    ring_until(ring, ring->edges[0].count == 1);
+    ring_disconnect_worker(ring);
+    assert_int_equal(ring->control->requests.count, 1);
+    ring_receipt(ring, 0, 1, 1);
+    ring_until(ring, ring->control->requests.count == 0);
+    assert_int_equal(ring->commanded, 0);
+}
+
 static void a_drained_control_stops(void **state)
 {
     struct ring *ring = *state;
@@ -363,6 +429,9 @@ int main(void)
         WARM(an_edge_on_the_roll_is_waited_for),
         WARM(reads_need_postgresql_and_commands_do_not),
         WARM(a_key_stands_for_one_request),
+        WARM(too_much_in_flight_is_refused_before_its_first_command),
+        WARM(the_time_of_a_poll_does_not_count),
+        WARM(what_a_lost_worker_asked_for_goes_on),
         WARM(a_drained_control_stops),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -131,6 +131,19 @@ void ring_receipt(struct ring *ring, size_t index, uint64_t first, uint64_t last
 
 /* ---- the worker ---- */
 
+void ring_disconnect_worker(struct ring *ring)
+{
+    link_set_destroy(&ring->worker_links);
+    ring->worker = NULL;
+    ring_until(ring, ring->control->workers.count == 0);
+}
+
+void ring_polled(struct ring *ring, size_t index, uint64_t number)
+{
+    struct message_polled message = {.number = number, .is_open = 1};
+    wire_put_polled(link_packet(ring->edges[index].link), &message);
+}
+
 static void on_worker_up(void *context, struct link *link)
 {
     struct ring *ring = context;
@@ -218,7 +231,8 @@ void ring_init(struct ring *ring)
     setenv("CONTROL_LISTEN", "127.0.0.1:0", 1);
     setenv("CONTROL_LINK_LISTEN", "127.0.0.1:0", 1);
     setenv("CONTROL_BODY_LIMIT", "20000", 1);
-    setenv("CONTROL_TIMEOUT", "500ms", 1);
+    setenv("CONTROL_INFLIGHT_LIMIT", "1M", 1);
+    setenv("CONTROL_TIMEOUT", "2s", 1);
     setenv("PEER_TIMEOUT", "800ms", 1);
     setenv("HEARTBEAT_INTERVAL", "50ms", 1);
     if (config_load(PROGRAM_CONTROL, &ring->config, error) < 0)

@@ -58,6 +58,8 @@ void ring_roll(struct ring *ring, unsigned live, unsigned dead);
 void ring_announce(struct ring *ring, size_t index);
 void ring_join(struct ring *ring, size_t index, const char *channel);
 void ring_receipt(struct ring *ring, size_t index, uint64_t first, uint64_t last);
+void ring_polled(struct ring *ring, size_t index, uint64_t number);
+void ring_disconnect_worker(struct ring *ring);
 /* The worker passes on one TEXT command. */
 void ring_text(struct ring *ring, uint64_t reference, const char *connection);
 /* Roll, announcements: control is warm after it. */
