@@ -33,8 +33,8 @@ static void cut(struct client *client)
 
 void client_cut_all(struct edge *edge)
 {
-    while (!list_is_empty(&edge->clients))
-        cut(LIST_FIRST(&edge->clients, struct client, link));
+    LIST_FOR_EACH(&edge->clients, link)
+    cut(LIST_ENTRY(link, struct client, link));
 }
 
 void client_refuse(struct client **client, int status, struct span detail, bool head_only)

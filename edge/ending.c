@@ -76,8 +76,9 @@ void connection_fail(struct connection *connection, enum close_reason reason, ui
     struct queued_event *event = queued_event_new(EVENT_CLOSE, ending.text, ending.code);
     metric_add_label(METRIC_CLOSES, reason, 1);
     /* The client's own words are not repeated to it. */
-    push_frame(connection, ending.code,
-               reason == CLOSE_PEER_CLOSED ? (struct span){0} : ending.text);
+    if (reason == CLOSE_PEER_CLOSED)
+        ending.text = (struct span){0};
+    push_frame(connection, ending.code, ending.text);
     int fd = traffic_detach(connection);
     if (connection->is_deaf)
         close(fd);

@@ -111,6 +111,6 @@ void linger_begin(struct edge *edge, int fd, struct outbox *rest)
 
 void linger_cut_all(struct edge *edge)
 {
-    while (!list_is_empty(&edge->lingering))
-        end(LIST_FIRST(&edge->lingering, struct linger_socket, link));
+    LIST_FOR_EACH(&edge->lingering, link)
+    end(LIST_ENTRY(link, struct linger_socket, link));
 }

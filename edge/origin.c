@@ -37,15 +37,15 @@ static void drop(struct origin_table *table, struct origin *origin)
 
 void origin_table_fini(struct origin_table *table)
 {
-    while (!list_is_empty(&table->by_age))
-        drop(table, LIST_FIRST(&table->by_age, struct origin, age));
+    LIST_FOR_EACH(&table->by_age, link)
+    drop(table, LIST_ENTRY(link, struct origin, age));
     table_fini(&table->by_name);
 }
 
 static struct origin *add(struct origin_table *table, struct span name)
 {
     if (table->by_name.count >= table->limit)
-        drop(table, LIST_FIRST(&table->by_age, struct origin, age));
+        drop(table, LIST_ENTRY(table->by_age.next, struct origin, age));
     struct origin *origin = xmalloc(sizeof(*origin) + name.length);
     *origin = (struct origin){0};
     memcpy(origin->name, name.data, name.length);
