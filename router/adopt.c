@@ -8,10 +8,7 @@
 #include "router/queries.h"
 #include "router/router.h"
 
-/* What we hold when we ask: nothing matters for an edge that has just chosen us. */
-enum { EPOCH_ANY = -1 };
-
-static struct database_unit *new_question(struct edge *edge, int64_t held_epoch,
+static struct database_unit *new_question(struct edge *edge, bool has_chosen_us,
                                           void (*on_done)(void *context,
                                                           const struct database_answer *answer))
 {
@@ -21,11 +18,12 @@ static struct database_unit *new_question(struct edge *edge, int64_t held_epoch,
         database_text(edge_id(edge)),
         database_text(span_text(edge->router->name)),
         database_text(span_text(edge->address)),
-        database_integer(held_epoch, epoch),
+        database_integer((int64_t)edge->epoch, epoch),
+        database_text(span_text(has_chosen_us ? "true" : "false")),
     };
 
     database_unit_set_synchronous(unit, true);
-    database_unit_add(unit, &query_edge_adopt, values, 4);
+    database_unit_add(unit, &query_edge_adopt, values, 5);
     database_unit_add(unit, &query_edge_state, values, 1);
     return unit;
 }
@@ -83,7 +81,7 @@ static void on_adopt(void *context, const struct database_answer *answer)
 
 void edge_adopt(struct edge *edge)
 {
-    if (!store_is_ready(edge->router) || !edge_ask(edge, new_question(edge, EPOCH_ANY, on_adopt)))
+    if (!store_is_ready(edge->router) || !edge_ask(edge, new_question(edge, true, on_adopt)))
         edge_live(edge);
 }
 
@@ -122,7 +120,7 @@ static void on_adopt_again(void *context, const struct database_answer *answer)
 
 void edge_adopt_again(struct edge *edge)
 {
-    (void)edge_ask(edge, new_question(edge, (int64_t)edge->epoch, on_adopt_again));
+    (void)edge_ask(edge, new_question(edge, false, on_adopt_again));
 }
 
 void edge_rows_lost(struct edge *edge)

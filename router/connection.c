@@ -241,7 +241,8 @@ void connection_finish_batch(struct connection *connection, enum ack_outcome out
     }
     if (edge_is_gone(connection->edge) && !connection->has_close)
         connection_orphan(connection, connection->edge->state == EDGE_DEAD ? 1006 : 1001);
-    connection_go_on(connection);
+    else
+        connection_go_on(connection);
 }
 
 /* Nobody has been told of the OPEN: nobody is to be told of an end. */

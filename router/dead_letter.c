@@ -45,12 +45,12 @@ void dead_letters_go_on(struct router *router)
 static void append_event(struct buffer *buffer, const struct record_event *record,
                          struct span connection)
 {
-    const struct event event = {
-        .kind = (enum event_kind)record->kind,
-        .data = record->kind == EVENT_CLOSE ? (struct span){0} : record->data,
-        .code = (uint16_t)record->code,
-        .reason = record->kind == EVENT_CLOSE ? record->data : (struct span){0},
-    };
+    struct event event = {.kind = (enum event_kind)record->kind, .code = (uint16_t)record->code};
+
+    if (event.kind == EVENT_CLOSE)
+        event.reason = record->data;
+    else
+        event.data = record->data;
     const struct event_group group = {.connection = connection, .events = &event, .event_count = 1};
 
     event_request_append(buffer, &group);

@@ -138,13 +138,24 @@ static void on_judged(void *context, const struct database_answer *answer)
     }
 }
 
+static void judge_alone(struct edge *edge)
+{
+    static struct log_limit limit;
+
+    if (!orphans_others_live(edge->router))
+        die(edge);
+    else
+        log_limited(&limit, LOG_LEVEL_WARNING,
+                    "edge is silent, and may be another router's: PostgreSQL is waited for",
+                    LOG_SPAN("edge", edge_id(edge)));
+}
+
 static void judge(struct edge *edge)
 {
     struct router *router = edge->router;
 
     if (!store_is_ready(router)) {
-        if (!orphans_others_live(router))
-            die(edge);
+        judge_alone(edge);
         return;
     }
     if (edge->epoch == 0 || edge->unit)

@@ -19,7 +19,7 @@ void dispatch_init(struct dispatch *dispatch, size_t group_limit)
     table_init(&dispatch->jobs);
     dispatch->group_limit = group_limit;
     dispatch->scratch = xcalloc(group_limit, sizeof *dispatch->scratch);
-    dispatch->group = xcalloc(group_limit, sizeof(*dispatch->group));
+    dispatch->group = xcalloc(group_limit, sizeof(struct connection *));
     loop_deferred_init(&dispatch->turn, on_turn);
 }
 
@@ -43,14 +43,13 @@ void dispatch_queue(struct connection *connection, bool in_front)
 {
     struct router *router = connection->edge->router;
     struct dispatch *dispatch = &router->dispatch;
-    struct list *queue =
-        connection_batch(connection)->is_open ? &dispatch->opens : &dispatch->events;
+    bool is_open = connection_batch(connection)->is_open;
+    struct list *queue = is_open ? &dispatch->opens : &dispatch->events;
 
     connection_set_phase(connection, CONNECTION_QUEUED);
     if (in_front) {
-        const struct connection *head = LIST_FIRST(queue, struct connection, place);
-        connection->stamp =
-            head && head->stamp < connection->stamp ? head->stamp : connection->stamp;
+        if (!list_is_empty(queue))
+            connection->stamp = LIST_ENTRY(queue->next, struct connection, place)->stamp;
         list_prepend(queue, &connection->place);
     } else {
         connection->stamp = ++dispatch->last_stamp;

@@ -162,7 +162,9 @@ void edge_on_adopt(struct router *router, struct link *link, const struct wire_m
     struct span id = link_peer_name(link);
     struct edge *edge = edge_find(router, id);
 
-    if (roll_is_dead(router, id) && !(edge && edge->state == EDGE_LEAVING)) {
+    bool is_dead = edge ? edge->state == EDGE_DEAD : roll_is_dead(router, id);
+
+    if (is_dead) {
         log_info("edge expired", LOG_SPAN("edge", id));
         edge_send_expired(link, id);
         return;

@@ -184,8 +184,10 @@ void dispatch_take_back(struct router *router, struct worker *worker)
     const struct message_done lost = {.outcome = JOB_ABORTED,
                                       .error = span_text("the worker was lost")};
 
-    while (!list_is_empty(&worker->jobs)) {
-        struct job *job = LIST_ENTRY(worker->jobs.previous, struct job, of_worker);
+    /* the newest first: each goes in front of the queue */
+    for (struct list *at = worker->jobs.previous, *before; at != &worker->jobs; at = before) {
+        struct job *job = LIST_ENTRY(at, struct job, of_worker);
+        before = at->previous;
         end_job(job, &lost);
         job_destroy(router, job);
     }

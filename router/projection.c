@@ -65,8 +65,8 @@ void edge_projection_drop(struct edge *edge)
         database_forget(projection->unit);
     projection->unit = NULL;
     list_remove(&projection->of_dirty);
-    while (!list_is_empty(&projection->sets))
-        remove_set(edge, LIST_FIRST(&projection->sets, struct change_set, link));
+    LIST_FOR_EACH(&projection->sets, link)
+    remove_set(edge, LIST_ENTRY(link, struct change_set, link));
 }
 
 static void write_later(struct edge *edge, int64_t delay_ms)
@@ -88,8 +88,22 @@ static void overflow(struct edge *edge)
     edge_adopt_again(edge);
 }
 
+/* The one that is on its way takes no more. */
+static bool takes_changes(const struct edge_projection *projection, const struct change_set *newest)
+{
+    bool is_sent = projection->unit && projection->sets.next == &newest->link;
+
+    return !is_sent && newest->count < PROJECTION_SET_CHANGES && !newest->is_prune &&
+           !newest->edge_state;
+}
+
+static struct change_set *newest_set(const struct edge_projection *projection)
+{
+    return LIST_ENTRY(projection->sets.previous, struct change_set, link);
+}
+
 /* The set that takes the next change; NULL while PostgreSQL is not told (what it misses, a snapshot
- * tells). The one that is on its way takes no more. */
+ * tells). */
 static struct change_set *open_set(struct edge *edge)
 {
     struct edge_projection *projection = &edge->projection;
@@ -98,19 +112,13 @@ static struct change_set *open_set(struct edge *edge)
         projection->is_stale = true;
         return NULL;
     }
-    struct change_set *last = list_is_empty(&projection->sets)
-                                  ? NULL
-                                  : LIST_ENTRY(projection->sets.previous, struct change_set, link);
-    bool is_sent = projection->unit && last && projection->sets.next == &last->link;
-
-    if (!last || is_sent || last->count >= PROJECTION_SET_CHANGES || last->is_prune ||
-        last->edge_state) {
-        last = change_set_new(loop_now_ms(edge->router->loop));
-        list_append(&projection->sets, &last->link);
-        count(edge, last, 1);
+    if (projection_is_idle(edge) || !takes_changes(projection, newest_set(projection))) {
+        struct change_set *set = change_set_new(loop_now_ms(edge->router->loop));
+        list_append(&projection->sets, &set->link);
+        count(edge, set, 1);
     }
-    count(edge, last, -1); /* close_set() counts it again, as it is then */
-    return last;
+    count(edge, newest_set(projection), -1); /* close_set() counts it again, as it is then */
+    return newest_set(projection);
 }
 
 static void close_set(struct edge *edge, struct change_set *set)

@@ -18,19 +18,20 @@ UNPREPARED(migrated, "insert into migrations (version, name) values ($1, $2)");
 
 /* ---- whose edge it is ---- */
 
+/* An epoch never goes back, not even when somebody has emptied the tables. */
 STATEMENT(edge_adopt, "insert into edges as e (edge_id, state, home_router, home_epoch, address)"
-                      " values ($1, 'live', $2, 1, $3)"
+                      " values ($1, 'live', $2, $4::bigint + 1, $3)"
                       " on conflict (edge_id) do update set state = 'live', home_router = $2,"
-                      "  home_epoch = e.home_epoch + 1, address = $3"
+                      "  home_epoch = greatest(e.home_epoch, $4) + 1, address = $3"
                       " where e.state in ('live', 'leaving')"
-                      "  and ($4::bigint <= 0 or e.home_router = $2)"
+                      "  and ($5::boolean or $4 = 0 or e.home_router = $2)"
                       " returning home_epoch");
 STATEMENT(edge_state, "select state, home_router, home_epoch from edges where edge_id = $1");
 STATEMENT(edge_bury, "insert into edges as e (edge_id, state, home_router, home_epoch, ended_at)"
-                     " values ($1, 'expired', $2, 1, now())"
+                     " values ($1, 'expired', $2, $3::bigint + 1, now())"
                      " on conflict (edge_id) do update set state = 'expired', home_router = $2,"
                      "  home_epoch = e.home_epoch + 1, ended_at = coalesce(e.ended_at, now())"
-                     " where $3::bigint = 0 or e.home_epoch = $3"
+                     " where $3 = 0 or e.home_epoch = $3"
                      " returning home_epoch");
 STATEMENT(edge_rows, "select connection_id, state, metadata from connections"
                      " where edge_id = $1 and connection_id > $2"

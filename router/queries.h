@@ -12,8 +12,10 @@ extern const struct database_statement query_version;   /* → highest version, 
 extern const struct database_statement query_migrated;  /* $1 version, $2 name */
 
 /* ---- whose edge it is ---- */
-extern const struct database_statement query_edge_adopt; /* $1 edge, $2 router, $3 address → epoch
-                                                            unless it has ended */
+extern const struct database_statement query_edge_adopt; /* $1 edge, $2 router, $3 address,
+                                                            $4 epoch that we hold (0: none),
+                                                            $5 whoever has it → epoch, unless it has
+                                                            ended or is another's */
 extern const struct database_statement query_edge_state; /* $1 edge → state, home, epoch */
 extern const struct database_statement query_edge_bury;  /* $1 edge, $2 router, $3 epoch that it
                                                             must have (0: any) → epoch if won */

@@ -257,9 +257,10 @@ int database_open(struct loop *loop, const struct database_options *options,
 
     database->loop = loop;
     database->options = *options;
-    database->options.url = xstrdup(options->url);
-    database->options.application_name = xstrdup(options->application_name);
-    database->options.schema = options->schema ? xstrdup(options->schema) : NULL;
+    database->options.url = database->url = xstrdup(options->url);
+    database->options.application_name = database->application_name =
+        xstrdup(options->application_name);
+    database->options.schema = database->schema = options->schema ? xstrdup(options->schema) : NULL;
     database->source = (struct loop_source){.fd = -1, .on_event = on_event};
     loop_timer_init(&database->timer, on_timer);
     loop_deferred_init(&database->ending, on_ending);
@@ -279,11 +280,10 @@ void database_close(struct database **database)
     drop_session(closing);
     database_line(closing->reason, "the program ended the session");
     pipeline_abandon(closing);
-    explicit_bzero((char *)(uintptr_t)closing->options.url, strlen(closing->options.url));
-    free((char *)(uintptr_t)closing->options.url);
-    free((char *)(uintptr_t)closing->options.application_name);
-    free((char *)(uintptr_t)closing->options.schema);
-    free((void *)closing->prepared);
+    explicit_bzero(closing->url, strlen(closing->url));
+    free(closing->url);
+    free(closing->application_name);
+    free(closing->schema);
     free(closing);
 }
 

@@ -136,7 +136,7 @@ void database_unit_destroy(struct database_unit **unit);
 
 /* Appends a statement. `statement` outlives the unit's answer; the values are copied (up to a NUL
  * byte: PostgreSQL's text holds none, check before where it matters). At most
- * DATABASE_VALUES_MAX values. */
+ * DATABASE_VALUES_MAX values; at most 128 named statements in a program. */
 enum { DATABASE_VALUES_MAX = 16 };
 void database_unit_add(struct database_unit *unit, const struct database_statement *statement,
                        const struct database_value *values, size_t count);

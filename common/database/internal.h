@@ -18,7 +18,7 @@
 #include "common/base/buffer.h"
 #include "common/database/database.h"
 
-enum { DATABASE_STEPS_MAX = 32, DATABASE_MESSAGE_SIZE = 256 };
+enum { DATABASE_STEPS_MAX = 32, DATABASE_PREPARED_MAX = 128, DATABASE_MESSAGE_SIZE = 256 };
 
 struct database_step {
     const struct database_statement *statement;
@@ -48,7 +48,8 @@ struct database_unit {
 
 struct database {
     struct loop *loop;
-    struct database_options options; /* strings are ours */
+    struct database_options options; /* its strings are these: */
+    char *url, *application_name, *schema;
     enum database_state state;
     PGconn *session;
     struct loop_source source;
@@ -58,7 +59,7 @@ struct database {
     size_t queued_bytes;
     size_t queued_units;
     unsigned int failed_attempts;
-    const struct database_statement **prepared;
+    const struct database_statement *prepared[DATABASE_PREPARED_MAX];
     size_t prepared_count;
     struct database_failure prepare_failure; /* the last statement that could not be prepared */
     char reason[DATABASE_MESSAGE_SIZE];      /* why the session is about to end */

@@ -47,8 +47,7 @@ static bool prepare(struct database *database, const struct database_statement *
 
     database_unit_add(unit, statement, NULL, 0);
     unit->prepares = statement;
-    database->prepared = xrealloc((void *)database->prepared,
-                                  (database->prepared_count + 1) * sizeof *database->prepared);
+    ASSERT(database->prepared_count < DATABASE_PREPARED_MAX);
     database->prepared[database->prepared_count++] = statement;
     bool sent = PQsendPrepare(database->session, statement->name, statement->sql, 0, NULL) == 1;
     return send_sync(database, unit) && sent;
@@ -192,11 +191,12 @@ int pipeline_receive(struct database *database)
 {
     if (PQconsumeInput(database->session) == 0)
         return -ECONNRESET;
-    while (!list_is_empty(&database->in_flight) && !PQisBusy(database->session)) {
+    struct database_unit *unit;
+    while ((unit = LIST_FIRST(&database->in_flight, struct database_unit, link)) &&
+           !PQisBusy(database->session)) {
         PGresult *result = PQgetResult(database->session);
         if (result)
-            take_result(database, LIST_FIRST(&database->in_flight, struct database_unit, link),
-                        result);
+            take_result(database, unit, result);
         else if (PQstatus(database->session) == CONNECTION_BAD)
             return -ECONNRESET;
     }
@@ -205,8 +205,9 @@ int pipeline_receive(struct database *database)
 
 void pipeline_abandon(struct database *database)
 {
-    while (!list_is_empty(&database->in_flight)) {
-        struct database_unit *unit = LIST_FIRST(&database->in_flight, struct database_unit, link);
+    struct database_unit *unit;
+
+    while ((unit = LIST_FIRST(&database->in_flight, struct database_unit, link))) {
         take_off(database, unit);
         if (!unit->failure.sqlstate[0])
             memcpy(unit->failure.message, database->reason, sizeof database->reason);

@@ -98,7 +98,7 @@ void database_unit_answer(struct database_unit *unit, enum database_kind kind)
         unit->on_done(unit->context, &answer);
 }
 
-static const PGresult *result_of(const struct database_answer *answer, size_t statement)
+static PGresult *result_of(const struct database_answer *answer, size_t statement)
 {
     size_t step = statement + (answer->unit->has_options ? 1 : 0);
 
@@ -113,9 +113,7 @@ size_t database_rows(const struct database_answer *answer, size_t statement)
 
 uint64_t database_affected(const struct database_answer *answer, size_t statement)
 {
-    /* libpq takes the result as not const, and only reads it. */
-    const char *text = PQcmdTuples((PGresult *)(uintptr_t)result_of(answer, statement));
-    return strtoull(text, NULL, 10);
+    return strtoull(PQcmdTuples(result_of(answer, statement)), NULL, 10);
 }
 
 struct span database_cell(const struct database_answer *answer, size_t statement, size_t row,

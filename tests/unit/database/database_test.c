@@ -173,7 +173,7 @@ static void a_unit_is_a_transaction(void **state)
     listener.log[0] = '\0';
     memset(listener.log, 0, sizeof listener.log);
     /* three units at once; the second fails in its second statement */
-    for (int unit_number = 0; unit_number < 3; unit_number++) {
+    for (int64_t unit_number = 0; unit_number < 3; unit_number++) {
         struct database_unit *unit = database_unit_new(on_done, &listener);
         struct database_value first[] = {database_integer(10 * unit_number, number),
                                          database_text(span_text("a'b"))};

@@ -21,9 +21,12 @@ void bench_stop(struct bench *bench);
 void bench_turn(struct bench *bench);
 
 /* Turns until the condition (an expression) holds; at most 20 s. */
-#define BENCH_UNTIL(bench, condition)                       \
-    for (int64_t until_limit = bench_limit(); !(condition); \
-         bench_wait((bench), until_limit, __FILE__, __LINE__))
+#define BENCH_UNTIL(bench, condition)                             \
+    do {                                                          \
+        int64_t until_limit = bench_limit();                      \
+        while (!(condition))                                      \
+            bench_wait((bench), until_limit, __FILE__, __LINE__); \
+    } while (0)
 int64_t bench_limit(void);
 void bench_wait(struct bench *bench, int64_t limit_ms, const char *file, int line);
 
