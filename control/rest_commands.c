@@ -112,6 +112,14 @@ static void on_polling(void *context, bool is_polling)
         loop_timer_start(control->loop, &call->timer, control->config->control_timeout_ms);
 }
 
+static void refuse_key(struct rest_call *call, const char *reason)
+{
+    if (call->is_contract)
+        rest_answer_json(call, 400, span_text(REST_INVALID_COMMANDS));
+    else
+        rest_answer_invalid(call, PROBLEM_INVALID_PARAMETER, "Idempotency-Key", reason);
+}
+
 void rest_carry_out(struct rest_call *call, struct command_list *list, struct rest_memory *memory)
 {
     struct control *control = call->rest->control;
@@ -122,10 +130,7 @@ void rest_carry_out(struct rest_call *call, struct command_list *list, struct re
     if (reason) {
         command_list_fini(list);
         free(memory->text);
-        if (call->is_contract)
-            rest_answer_json(call, 400, span_text(REST_INVALID_COMMANDS));
-        else
-            rest_answer_invalid(call, PROBLEM_INVALID_PARAMETER, "Idempotency-Key", reason);
+        refuse_key(call, reason);
         return;
     }
     struct request *request =

@@ -214,6 +214,7 @@ void ring_warm(struct ring *ring)
     for (size_t i = 0; i < RING_EDGES; i++)
         ring_announce(ring, i);
     ring_roll(ring, 3, 0);
+    ring->control->census.has_answer = true; /* else it waits for PostgreSQL for PEER_TIMEOUT */
     ring_until(ring, !control_cold_reason(ring->control));
 }
 
@@ -250,14 +251,14 @@ void ring_fini(struct ring *ring)
 {
     void *actor = ring->control;
 
-    control_destroy(&actor);
-    assert_null(actor);
     for (size_t i = 0; i < RING_EDGES; i++) {
         link_set_destroy(&ring->edges[i].links);
         for (size_t c = 0; c < ring->edges[i].count; c++)
             buffer_fini(&ring->edges[i].commands[c].memory);
     }
     link_set_destroy(&ring->worker_links);
+    control_destroy(&actor);
+    assert_null(actor);
     loop_destroy(&ring->loop);
     config_fini(&ring->config);
 }
