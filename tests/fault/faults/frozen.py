@@ -44,5 +44,5 @@ def everyone_hesitates(ring, scene):
     """Shorter than anybody may notice."""
     for process in scene.rng.sample(ring.processes(), len(ring.processes())):
         ring.freeze(process)
-        ring.pause(PEER_TIMEOUT * 0.3)
+        ring.pause(PEER_TIMEOUT * 0.25)
         ring.thaw(process, dead=False)
