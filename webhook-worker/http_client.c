@@ -52,9 +52,9 @@ static struct http_socket *socket_new(struct http_pool *pool, int fd, bool is_ou
     struct http_client *client = pool->client;
     if ((size_t)fd >= client->socket_capacity) {
         size_t capacity = max_size((size_t)fd + 1, max_size(64, 2 * client->socket_capacity));
-        client->sockets = xrealloc(client->sockets, capacity * sizeof(client->sockets[0]));
+        client->sockets = xrealloc(client->sockets, capacity * sizeof(struct http_socket *));
         memset(client->sockets + client->socket_capacity, 0,
-               (capacity - client->socket_capacity) * sizeof(client->sockets[0]));
+               (capacity - client->socket_capacity) * sizeof(struct http_socket *));
         client->socket_capacity = capacity;
     }
     ASSERT(!client->sockets[fd]);

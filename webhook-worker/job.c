@@ -150,8 +150,10 @@ static void job_post(struct job *job)
 
 void jobs_start(struct worker *worker)
 {
-    while (!list_is_empty(&worker->jobs.queued) && http_client_has_room(worker->http))
-        job_post(LIST_FIRST(&worker->jobs.queued, struct job, place));
+    struct job *job;
+    while (http_client_has_room(worker->http) &&
+           (job = LIST_FIRST(&worker->jobs.queued, struct job, place)))
+        job_post(job);
 }
 
 static void say_done(struct router_peer *router, uint64_t number, enum job_outcome outcome,

@@ -199,7 +199,7 @@ void worker_measure(void *actor)
 
 int64_t worker_drain_limit_ms(const struct config *config)
 {
-    return config->drain_ms + 2 * LAST_WORDS_MS;
+    return config->drain_ms + (int64_t)2 * LAST_WORDS_MS;
 }
 
 void worker_drain(void *actor)
