@@ -17,60 +17,29 @@ void buffer_clear(struct buffer *buffer)
     buffer->length = 0;
 }
 
-char *buffer_reserve(struct buffer *buffer, size_t extra)
+void buffer_grow(struct buffer *buffer, size_t extra)
 {
     ASSERT(extra <= SIZE_MAX / 2 - buffer->length);
     size_t needed = buffer->length + extra;
-    if (needed > buffer->capacity) {
-        size_t capacity = max_size(buffer->capacity * 2, FIRST_CAPACITY);
-        buffer->capacity = max_size(capacity, needed);
-        buffer->data = xrealloc(buffer->data, buffer->capacity);
-    }
-    return buffer->data + buffer->length;
-}
-
-void buffer_commit(struct buffer *buffer, size_t written)
-{
-    ASSERT(written <= buffer->capacity - buffer->length);
-    buffer->length += written;
-}
-
-void buffer_append(struct buffer *buffer, const void *data, size_t length)
-{
-    if (length == 0)
-        return;
-    memcpy(buffer_reserve(buffer, length), data, length);
-    buffer->length += length;
-}
-
-void buffer_append_span(struct buffer *buffer, struct span span)
-{
-    buffer_append(buffer, span.data, span.length);
-}
-
-void buffer_append_text(struct buffer *buffer, const char *text)
-{
-    buffer_append(buffer, text, strlen(text));
-}
-
-void buffer_append_byte(struct buffer *buffer, char byte)
-{
-    *buffer_reserve(buffer, 1) = byte;
-    buffer->length++;
+    size_t capacity = max_size(buffer->capacity * 2, FIRST_CAPACITY);
+    buffer->capacity = max_size(capacity, needed);
+    buffer->data = xrealloc(buffer->data, buffer->capacity);
 }
 
 void buffer_append_format(struct buffer *buffer, const char *format, ...)
 {
-    va_list arguments;
+    va_list arguments, again;
     ASSERT(format); /* also tells gcc's UBSan build, which warns of a null one otherwise */
+    char *place = buffer_reserve(buffer, 1);
+    size_t room = buffer->capacity - buffer->length;
     va_start(arguments, format);
-    int length = vsnprintf(NULL, 0, format, arguments);
+    va_copy(again, arguments);
+    int length = vsnprintf(place, room, format, arguments);
     va_end(arguments);
     ASSERT(length >= 0);
-    char *place = buffer_reserve(buffer, (size_t)length + 1);
-    va_start(arguments, format);
-    vsnprintf(place, (size_t)length + 1, format, arguments);
-    va_end(arguments);
+    if ((size_t)length >= room)
+        vsnprintf(buffer_reserve(buffer, (size_t)length + 1), (size_t)length + 1, format, again);
+    va_end(again);
     buffer->length += (size_t)length;
 }
 
