@@ -45,6 +45,7 @@ struct connection {
     size_t job_index;                 /* its place in the job */
     uint64_t stamp;                   /* when it was queued */
     size_t group_limit;               /* most connections in its next request */
+    uint64_t group;                   /* the lost job whose group goes again as it was, or 0 */
     uint64_t done_before;             /* sequences below are finished */
     bool has_close;                   /* a CLOSE is among the batches, or finished */
     uint64_t facts[CONNECTION_FACTS]; /* hashes of the metadata told by the edge since … */

@@ -117,7 +117,9 @@ void dispatch_expire_opens(struct router *router)
 
 /* ---- a job ---- */
 
-/* The connections that go with the first one, itself included. */
+/* The connections that go with the first one, itself included. A group that a lost worker had goes
+ * again as it was: the origin of its commands is made of all its members, and an edge knows by it
+ * which commands it has applied already. */
 static size_t gather_group(struct router *router, struct connection *first)
 {
     struct dispatch *dispatch = &router->dispatch;
@@ -130,6 +132,8 @@ static size_t gather_group(struct router *router, struct connection *first)
     {
         struct connection *connection = LIST_ENTRY(link, struct connection, place);
         bool may_go = !router->is_draining || edge_is_gone(connection->edge);
+        if (connection->group != first->group)
+            continue;
         if (count == limit || connection->group_limit <= count || bytes >= DISPATCH_GROUP_BYTES)
             break;
         if (!may_go || (connection != first && is_too_late(router, connection)))
@@ -184,6 +188,7 @@ static void send_job(struct router *router, struct worker *worker, size_t count)
         connection->job = job;
         connection->job_index = i;
         connection->fact_count = 0;
+        connection->group = 0;
         connection_batch(connection)->was_sent = true;
         job->items[i] = connection;
         dispatch->scratch[i] = item_of(router, connection);

@@ -105,6 +105,7 @@ static void carry_out(struct connection *connection, const struct message_done *
         dispatch_queue(connection, true);
         break;
     case RETRY_AT_ONCE:
+        connection->group = group_count > 1 ? connection->job->number : 0;
         dispatch_queue(connection, true);
         break;
     case RETRY_DEAD_LETTER:

@@ -2,9 +2,15 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
+#include "common/base/siphash.h"
 #include "common/contract/answer.h"
+#include "common/contract/event.h"
+
+enum { GROUP_ORIGIN_LENGTH = 33 };
 
 static_assert(COMMAND_TYPE_COUNT <= 32, "command_body.type is bounded by 32");
 
@@ -33,6 +39,23 @@ static struct record_command_body body_of(const struct command *command, size_t 
     return body;
 }
 
+/* What an edge knows repeated commands by. Of a group it names every batch in it: the same group
+ * again is the same origin, but another group that begins alike has other commands. */
+static struct span origin_of(const struct job *job, char group[GROUP_ORIGIN_LENGTH + 1])
+{
+    if (job->item_count == 1)
+        return job->items[0].connection;
+    uint64_t hash[2] = {0, 1};
+    for (size_t i = 0; i < job->item_count; i++) {
+        struct event_key key =
+            event_key_of(job->items[i].connection, job->items[i].first, job->items[i].last);
+        for (size_t half = 0; half < ARRAY_LENGTH(hash); half++)
+            hash[half] = siphash13(event_key_span(&key), hash[half], half);
+    }
+    snprintf(group, GROUP_ORIGIN_LENGTH + 1, "g%016" PRIx64 "%016" PRIx64, hash[0], hash[1]);
+    return span_of(group, GROUP_ORIGIN_LENGTH);
+}
+
 static void encode_commands(struct job *job, const struct command_list *list)
 {
     if (list->count == 0)
@@ -50,9 +73,10 @@ static void encode_commands(struct job *job, const struct command_list *list)
             headers[used++] = (struct record_header){.name = command->headers[h].name,
                                                      .value = command->headers[h].value};
     }
+    char group[GROUP_ORIGIN_LENGTH + 1];
     struct message_commands message = {
         .reference = job->reference,
-        .origin = job->items[0].connection,
+        .origin = origin_of(job, group),
         .origin_first = job->items[0].first,
         .commands = {.items = bodies, .count = list->count},
     };

@@ -275,6 +275,29 @@ static void the_guilty_one_is_found(void **state)
     (void)bench_job(&bench, worker, "d", 0);
 }
 
+/* What an edge has applied of the lost answer, it knows by an origin made of the whole group. */
+static void a_group_of_a_lost_worker_goes_again_as_it_was(void **state)
+{
+    uint64_t job;
+
+    (void)state;
+    bench.config.webhook_batch_connections = 8;
+    bench_start(&bench);
+    struct link *edge = bench_edge(&bench, "E"), *worker = bench_worker(&bench, 1);
+    bench_text(edge, "a", 1, "x");
+    bench_text(edge, "b", 1, "x");
+    assert_int_equal(group_of_job(worker, &job), 2);
+    bench_text(edge, "c", 1, "x");
+    bench_no_job(&bench, worker);
+    fake_link_down(worker);
+    worker = bench_worker(&bench, 1);
+    assert_int_equal(group_of_job(worker, &job), 2);
+    bench_done(worker, job, JOB_DELIVERED, 200);
+    bench_ack(&bench, edge, "b", 1, ACK_DELIVERED, 0);
+    bench_ack(&bench, edge, "a", 1, ACK_DELIVERED, 0);
+    assert_int_equal(group_of_job(worker, &job), 1);
+}
+
 /* ---- edges ---- */
 
 static void strangers_are_ignored(void **state)
@@ -477,6 +500,7 @@ int main(void)
         TEST(a_dead_letter_waits),
         TEST(metadata_goes_with_the_next_request),
         TEST(the_guilty_one_is_found),
+        TEST(a_group_of_a_lost_worker_goes_again_as_it_was),
         TEST(strangers_are_ignored),
         TEST(the_death_of_an_edge),
         TEST(an_accepted_open_of_a_dead_edge),

@@ -191,6 +191,28 @@ static void test_group(void **state)
     assert_int_equal(world->commands.as.commands.commands.count, 3);
 }
 
+/* The same group again is the same origin; another one that begins alike is not. */
+static void test_group_origin(void **state)
+{
+    struct world *world = *state;
+    const char *body =
+        "{\"events\":[{\"type\":\"PUBLISH_TEXT\",\"channelId\":\"c\",\"data\":\"x\"}]}";
+    char first[64];
+    world->job.item_count = 2;
+    encode(world, body);
+    struct span origin = world->commands.as.commands.origin;
+    assert_int_equal(origin.length, 33);
+    memcpy(first, origin.data, origin.length);
+    encode(world, body);
+    assert_memory_equal(world->commands.as.commands.origin.data, first, 33);
+    world->items[1].last++;
+    encode(world, body);
+    assert_memory_not_equal(world->commands.as.commands.origin.data, first, 33);
+    world->job.item_count = 1;
+    encode(world, body);
+    assert_span(world->commands.as.commands.origin, "c1");
+}
+
 static void test_invalid(void **state)
 {
     struct world *world = *state;
@@ -219,7 +241,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(test_no_commands), TEST(test_every_command), TEST(test_refusals),
-        TEST(test_group),       TEST(test_invalid),
+        TEST(test_group),       TEST(test_group_origin),  TEST(test_invalid),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
