@@ -1,3 +1,4 @@
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "tests/bench/crowd.h"
@@ -11,6 +12,7 @@ static struct {
     char sign; /* + or -, what the backend is asked for */
     uint32_t begun;
     uint64_t answered;
+    uint64_t began_ns;
     bool is_told;
 } run;
 
@@ -43,11 +45,32 @@ static void on_answer(struct client *client, struct span data)
     run.answered++;
 }
 
+/* No more at once than may be outstanding, and no faster than the rate. */
 static bool send_more(void)
 {
-    while (run.begun < crowd.count && run.begun - run.answered < run.options->outstanding)
+    double due = (double)(poller_now_ns() - run.began_ns) / 1e9 * run.options->rate;
+    while (run.begun < crowd.count && run.begun - run.answered < run.options->outstanding &&
+           run.begun < due)
         send_next();
     return run.answered == crowd.count;
+}
+
+static void on_tick(struct poller_source *source, uint32_t events)
+{
+    uint64_t expirations;
+    (void)events;
+    (void)!read(source->fd, &expirations, sizeof expirations);
+}
+
+/* Wakes the poller every millisecond, so that what is due is sent. */
+static void start_ticking(void)
+{
+    static struct poller_source ticker = {.on_event = on_tick};
+    const struct itimerspec every = {.it_interval.tv_nsec = 1000000, .it_value.tv_nsec = 1000000};
+    ticker.fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+    if (ticker.fd < 0 || timerfd_settime(ticker.fd, 0, &every, NULL) < 0)
+        fail_errno("timerfd");
+    poller_add(&ticker, EPOLLIN);
 }
 
 static void on_input(struct poller_source *source, uint32_t events)
@@ -64,20 +87,27 @@ static bool is_told(void)
     return run.is_told;
 }
 
+/* Whoever reads the report says when to go on. */
+static void wait_to_be_told(void)
+{
+    run.is_told = false;
+    (void)crowd_run_until(is_told, NULL);
+}
+
 static void phase(char sign, struct processes *processes)
 {
     struct meter meter;
     run.sign = sign;
     run.begun = 0;
     run.answered = 0;
+    run.began_ns = poller_now_ns();
     meter_start(&meter, processes);
     (void)crowd_run_until(send_more, &run.answered);
     meter_stop(&meter);
     report_begin();
     meter_report(&meter, (double)crowd.count * run.options->subscriptions);
     report_end();
-    run.is_told = false;
-    (void)crowd_run_until(is_told, NULL);
+    wait_to_be_told();
 }
 
 void mode_churn(const struct options *options, struct processes *processes)
@@ -89,6 +119,11 @@ void mode_churn(const struct options *options, struct processes *processes)
         fail("fewer channels than subscriptions");
     crowd_open();
     poller_add(&input, EPOLLIN);
+    start_ticking();
+    report_begin();
+    report_number("connections", crowd.open);
+    report_end();
+    wait_to_be_told();
     phase('+', processes);
     phase('-', processes);
 }

@@ -24,8 +24,9 @@ void mode_connects(const struct options *options, struct processes *processes);
 /* Memory of open connections that are silent, and the CPU time of pinging them. */
 void mode_idle(const struct options *options, struct processes *processes);
 
-/* Clients subscribe to channels of their own, and unsubscribe; whoever started this looks at the
- * tables after each phase, and says with a line on standard input when to go on. */
+/* Clients open, subscribe to channels of their own, and unsubscribe; each phase prints a report,
+ * and whoever started this looks at the tables, and says with a line on standard input when to go
+ * on. */
 void mode_churn(const struct options *options, struct processes *processes);
 
 #endif
