@@ -1,5 +1,6 @@
 #include "tests/unit/database/postgres.h"
 
+#include <fcntl.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +27,48 @@ static void run(const char *command)
     }
 }
 
+/* Whether it runs or not. */
+static void remove_cluster(const struct postgres *postgres)
+{
+    char command[512];
+
+    snprintf(command, sizeof command,
+             "cd /; " POSTGRES_BIN
+             "/pg_ctl -D %s/data -w -s -m immediate stop 2>%s/log2; rm -rf %s/*",
+             postgres->directory, postgres->directory, postgres->directory);
+    run(command);
+    rmdir(postgres->directory);
+}
+
+/* A test program may be killed; the server must not outlive it. The guard reads from a pipe that
+ * only the test program holds, and cleans up when it ends before postgres_remove(). */
+static void start_guard(struct postgres *postgres)
+{
+    int ends[2];
+    char byte;
+
+    ASSERT(pipe2(ends, O_CLOEXEC) == 0);
+    postgres->guard = fork();
+    ASSERT(postgres->guard >= 0);
+    if (postgres->guard > 0) {
+        close(ends[0]);
+        postgres->guard_pipe = ends[1];
+        return;
+    }
+    setsid();
+    close(ends[1]);
+    if (read(ends[0], &byte, 1) == 0) /* 1: removed in order */
+        remove_cluster(postgres);
+    _exit(0);
+}
+
+static void stop_guard(struct postgres *postgres)
+{
+    ASSERT(write(postgres->guard_pipe, "", 1) == 1);
+    close(postgres->guard_pipe);
+    waitpid(postgres->guard, NULL, 0);
+}
+
 void postgres_create(struct postgres *postgres)
 {
     char command[512];
@@ -40,6 +83,7 @@ void postgres_create(struct postgres *postgres)
              "cd / && " POSTGRES_BIN "/initdb -D %s/data -U owner -A trust -E UTF8 --locale=C -N"
              " >%s/initdb.log 2>&1",
              postgres->directory, postgres->directory);
+    start_guard(postgres);
     run(command);
     postgres_start(postgres);
 }
@@ -66,12 +110,8 @@ void postgres_stop(const struct postgres *postgres, const char *mode)
 
 void postgres_remove(struct postgres *postgres)
 {
-    char command[512];
-
-    postgres_stop(postgres, "immediate");
-    snprintf(command, sizeof command, "rm -rf %s/*", postgres->directory);
-    run(command);
-    rmdir(postgres->directory);
+    stop_guard(postgres);
+    remove_cluster(postgres);
 }
 
 char *postgres_ask(const struct postgres *postgres, const char *sql)
@@ -79,7 +119,7 @@ char *postgres_ask(const struct postgres *postgres, const char *sql)
     char path[96], command[512];
     char text[65536];
 
-    snprintf(path, sizeof path, "%s-sql", postgres->directory);
+    snprintf(path, sizeof path, "%s/sql", postgres->directory);
     FILE *file = fopen(path, "w");
     ASSERT(file && fputs(sql, file) >= 0 && fclose(file) == 0);
     snprintf(command, sizeof command,

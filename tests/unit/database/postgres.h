@@ -3,9 +3,13 @@
 #ifndef SLIP_TESTS_POSTGRES_H
 #define SLIP_TESTS_POSTGRES_H
 
+#include <sys/types.h>
+
 struct postgres {
     char directory[64];
     char url[160]; /* as its owner, database postgres */
+    pid_t guard;   /* stops the server if the test program is killed */
+    int guard_pipe;
 };
 
 /* All abort the test program when they cannot. `mode`: "fast" or "immediate". */
