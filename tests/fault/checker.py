@@ -185,11 +185,13 @@ def codes_of(truth, client):
     """Codes that its CLOSE may carry."""
     if client["name"] in truth.expect.slow_clients:
         return {1013}
+    if client["end"] and client["end"][:2] == ("close", 1012):
+        return {1006, 1012, 1000 if client["how"] == "close" else 1006}  # its router spoke for it
     if client["how"] == "close" and client["end"] and client["end"][0] == "close":
         return {1000, client["end"][1]}
     if client["how"] in ("reset", "drop"):
         return {1006, 1001, 1012}
-    if client["end"] and client["end"][0] == "close" and client["end"][1] != 1012:
+    if client["end"] and client["end"][0] == "close":
         return {client["end"][1]}
     return {1006, 1012, 1000 if client["how"] == "close" else 1006}
 

@@ -57,6 +57,8 @@ def soak(ring, chosen, seed, seconds):
         name = f"{number} " + ", ".join(fault.name for fault in picked)
         began = time.monotonic()
         ring.expect = Expectation()
+        for process in list(ring.down):
+            ring.start(process)
         ring.expect.older_repeats = True  # there are two routers: an edge may change its home
         ring.begin_load(clients=rng.choice([60, 120, 240]), rate=rng.choice([2.0, 4.0]),
                         channels=rng.choice([2, 8, 30]), padding=rng.choice([0, 0, 2000]))

@@ -1,6 +1,8 @@
 """SIGSTOP for longer than PEER_TIMEOUT, then SIGCONT: who wakes up is dead already, and must not
 do anything that a living one would."""
 
+import time
+
 from ring import PEER_TIMEOUT
 
 from . import fault
@@ -43,6 +45,9 @@ def control_frozen(ring, scene):
 def everyone_hesitates(ring, scene):
     """Shorter than anybody may notice."""
     for process in scene.rng.sample(ring.processes(), len(ring.processes())):
+        began = time.monotonic()
         ring.freeze(process)
         ring.pause(PEER_TIMEOUT * 0.25)
         ring.thaw(process, dead=False)
+        if time.monotonic() - began > PEER_TIMEOUT * 0.35:
+            ring.expect.frozen.add(process.name)  # this machine made more of it than was meant
