@@ -12,9 +12,11 @@
 
 #include "common/process/address.h"
 
-/* One round of lookups. The thread writes the result, then `done_fd`; the loop reads it after. */
+/* One round of lookups. The thread writes the result, then is_done, then to done_fd, which wakes
+ * the loop; the loop looks at is_done, then at the result. */
 struct lookup {
     atomic_int references; /* the resolver's and the thread's */
+    atomic_bool is_done;
     int done_fd;
     struct address_list names;
     struct resolver_address *addresses;
@@ -110,6 +112,7 @@ static void *run_lookup(void *argument)
 {
     struct lookup *lookup = argument;
     look_up_all(lookup);
+    atomic_store(&lookup->is_done, true);
     uint64_t one = 1;
     ssize_t written = write(lookup->done_fd, &one, sizeof(one));
     ASSERT(written == (ssize_t)sizeof(one));
@@ -163,6 +166,8 @@ static void on_done(struct loop_source *source, uint32_t events)
     (void)events;
     struct resolver *resolver = CONTAINER_OF(source, struct resolver, done);
     struct lookup *lookup = resolver->lookup;
+    /* The kernel has put this behind the thread's writes already; C is told by the atomic. */
+    ASSERT(atomic_load(&lookup->is_done));
     resolver->lookup = NULL;
     loop_remove(resolver->loop, &resolver->done);
     loop_timer_start(resolver->loop, &resolver->again, resolver->interval_ms);
