@@ -139,6 +139,19 @@ def latency(bench, result):
                             f"p99 {points[1]:.2f}, p99.9 {points[2]:.2f} ms")
 
 
+@row("several", "webhook echo, 256 clients, with two of each program")
+def several(bench, result):
+    """What docs/performance.md multiplies with: a message costs the same however many share the
+    work (two cores cannot show that they share it well)."""
+    two = {"edges": 2, "routers": 2, "workers": 2, "controls": 2}
+    cells = result.add(compare(bench, "echo", {
+        "one of each": (bench.get("slip"), {}), "two of each": (bench.get("slip", **two), {})},
+        clients=256))
+    show(result, cells, lambda cell: f"{cell.rate:,.0f} msg/s, {cell.cpu:.0f} µs CPU")
+    result.goal("CPU per message, two / one", ratio(cells["two of each"], cells["one of each"], CPU),
+                "<=", 1.3)
+
+
 # ---- fan-out ----
 
 def fanout(bench, result, members, outstanding, share):
