@@ -185,6 +185,8 @@ def codes_of(truth, client):
     """Codes that its CLOSE may carry."""
     if client["name"] in truth.expect.slow_clients:
         return {1013}
+    if truth.expect.other_close:
+        return {1006, 1012, 1001, 1000}
     if client["end"] and client["end"][:2] == ("close", 1012):
         return {1006, 1012, 1000 if client["how"] == "close" else 1006}  # its router spoke for it
     if client["how"] == "close" and client["end"] and client["end"][0] == "close":
@@ -410,4 +412,7 @@ def check(ring):
     check_publishes(truth, problems)
     check_dead_letters(ring, problems)
     check_growth(ring, problems)
-    return problems.finish(), figures(truth)
+    facts = figures(truth)
+    if ring.overloads:
+        facts["overloaded"] = ring.overloads
+    return problems.finish(), facts

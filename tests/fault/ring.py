@@ -22,6 +22,11 @@ PATIENCE = 30.0
 EXIT_FROZEN = 3
 
 
+def is_overloaded():
+    """So many want the processors that waiting a second for one is nothing unusual."""
+    return os.getloadavg()[0] > 3 * os.cpu_count()
+
+
 class Expectation:  # pylint: disable=too-many-instance-attributes
     """What may be different because of a fault; by default nothing may."""
 
@@ -49,6 +54,7 @@ class Ring:  # pylint: disable=too-many-instance-attributes,too-many-public-meth
         self.postgres, self.name, self.proxied, self.clock = postgres, name, proxied, clock
         self.expect = Expectation()
         self.problems = []
+        self.overloads = 0  # exits of processes that this machine left waiting for too long
         self.started_at = time.monotonic()
         self.edge_ports = [free_port() for _ in range(edges)]
         self.router_ports = [free_port() for _ in range(routers)]
@@ -86,6 +92,9 @@ class Ring:  # pylint: disable=too-many-instance-attributes,too-many-public-meth
         self.baseline = {}
         try:
             self._start_all(edges, routers, workers, controls, database)
+        except AssertionError as error:
+            self.destroy()
+            raise AssertionError("\n".join([str(error), *self.problems])) from None
         except BaseException:
             self.destroy()
             raise
@@ -147,13 +156,25 @@ class Ring:  # pylint: disable=too-many-instance-attributes,too-many-public-meth
                 continue
             code = process.process.returncode
             self.lived.discard(process.name)
-            if code != EXIT_FROZEN or process.name not in self.expect.frozen:
+            if code != EXIT_FROZEN:
                 self.problems.append(f"{process.name} died with {code}:\n{process.log_tail(15)}")
                 self.down.add(process)
                 continue
+            if process.name not in self.expect.frozen:
+                self._stood_still(process)
             if process.kind == "edge":
                 self.expect.frozen_edges.add(self.edges.index(process))
             process.start()
+
+    def _stood_still(self, process):
+        """Nobody stopped it, yet its loop did not turn for half of PEER_TIMEOUT. That is its fault,
+        unless the machine gives nobody his turn: then it does what it has to, and so do the others."""
+        if not is_overloaded():
+            self.problems.append(f"{process.name} died with {EXIT_FROZEN}:\n{process.log_tail(15)}")
+            return
+        self.overloads += 1
+        self.expect.refusals = True
+        self.expect.older_repeats = True
 
     def pause(self, seconds):
         """Load goes on for a while."""
