@@ -307,6 +307,20 @@ static struct http_pool *pool_with_room(struct http_client *client)
     return pool;
 }
 
+/* libcurl begins many requests in one call; a process that was stopped in the middle of it has lost
+ * its jobs to another worker meanwhile. */
+static int on_request_begins(void *context, char *remote_ip, char *local_ip, int remote_port,
+                             int local_port)
+{
+    const struct http_pool *pool = context;
+    (void)remote_ip;
+    (void)local_ip;
+    (void)remote_port;
+    (void)local_port;
+    loop_check_frozen(pool->client->loop);
+    return CURL_PREREQFUNC_OK;
+}
+
 /* A connection keeps the callbacks of the handle that opened it, so a handle stays in its pool. */
 static struct transfer *pool_transfer(struct http_pool *pool)
 {
@@ -320,6 +334,8 @@ static struct transfer *pool_transfer(struct http_pool *pool)
     ASSERT(curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, pool) == CURLE_OK);
     ASSERT(curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, on_socket_close) == CURLE_OK);
     ASSERT(curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, pool) == CURLE_OK);
+    ASSERT(curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_request_begins) == CURLE_OK);
+    ASSERT(curl_easy_setopt(easy, CURLOPT_PREREQDATA, pool) == CURLE_OK);
     return transfer;
 }
 
