@@ -97,13 +97,14 @@ static bool is_known(const struct message_commands *message)
 void worker_commands(struct request_set *requests, struct link *link,
                      const struct message_commands *message)
 {
+    static struct log_limit limit;
     struct worker *worker = link_data(link);
 
     if (!worker)
         return;
     if (!is_known(message)) {
-        log_error("commands of a newer version; not carried out", LOG_SPAN("conn", message->origin),
-                  LOG_SPAN("worker", link_peer_name(link)));
+        log_limited(&limit, LOG_LEVEL_WARNING, "commands of a newer version; not carried out",
+                    LOG_SPAN("conn", message->origin), LOG_SPAN("worker", link_peer_name(link)));
         return;
     }
     struct answer *answer = xcalloc(1, sizeof *answer);
