@@ -44,6 +44,16 @@ class Truth:
         for item in items:
             self.by_connection[item["connection"]].append(item)
         self.by_name = {client["name"]: client for client in self.clients}
+        self.note_membership()
+
+    def note_membership(self):
+        """A client is a member for every publish once OPEN's answer, which subscribes it, is carried
+        out everywhere: its next request tells. (That it reads what followed SUBSCRIBE in the answer
+        says only that its own edge has got so far.)"""
+        for client in self.clients:
+            later = [item["at"] for item in self.by_connection.get(client["connection"], ())
+                     if item["events"][0][0] == "TEXT"]
+            client["member_at"] = min(later, default=None)
 
     def is_lost(self, client):
         """Its edge may have died under it."""
@@ -238,7 +248,7 @@ def check_publishes(truth, problems):
         if twice:
             problems.add("a publish came twice", (*who, twice[:3]))
         client["got"] = set(client["publishes"])
-        if client["joined_at"] and truth.is_whole(client) and client["name"] not in truth.expect.slow_clients:
+        if client["member_at"] and truth.is_whole(client) and client["name"] not in truth.expect.slow_clients:
             for channel in client["channels"]:
                 members[channel].append(client)
         check_publish_order(client, who, problems)
@@ -247,7 +257,7 @@ def check_publishes(truth, problems):
             problems.add("a publish was never answered 200", (record["what"], record["answers"]))
             continue
         for client in members[record["channel"]]:
-            if (client["joined_at"] < record["started"] and record["acked"] < client["closing_at"]
+            if (client["member_at"] < record["started"] and record["acked"] < client["closing_at"]
                     and ("rest", record["what"]) not in client["got"]):
                 problems.add("a publish was answered 200 and did not come",
                              (record["what"], client["name"], client["connection"], record["answers"]))
@@ -275,7 +285,7 @@ def check_answer_publishes(truth, members, problems):
             if number not in echoed or number + 2 not in echoed:
                 continue  # a later batch's echo: the batch before was acknowledged
             for client in members[sender["channels"][0]]:
-                if (client["joined_at"] < sender["sent_at"][number]
+                if (client["member_at"] < sender["sent_at"][number]
                         and client["closing_at"] > sender["closing_at"] - 0.1
                         and ("answer", f"{connection}/{number}") not in client["got"]
                         and number + 20 < len(sender["sent_at"])):
