@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +13,11 @@
 #include "common/process/log.h"
 #include "common/process/notify.h"
 
-enum { DRAIN_LIMIT_MS = 10000 };
+enum {
+    DRAIN_LIMIT_MS = 10000,
+    KEPT_MEMORY_BYTES = 16 << 20,  /* free at the end of a heap before it goes back to the kernel */
+    MAPPED_MEMORY_BYTES = 8 << 20, /* a piece of this size is the kernel's own affair */
+};
 
 struct lifecycle {
     const struct program *program;
@@ -138,6 +143,17 @@ static void measure(void *context)
         lifecycle->program->measure(lifecycle->actor);
 }
 
+/* Packets of some 100 kB come and go with every turn: with glibc's own limits each would be given
+ * back to the kernel and faulted in again, which costs more than all that is done with its bytes.
+ */
+static void keep_memory(void)
+{
+#ifdef __GLIBC__
+    (void)mallopt(M_TRIM_THRESHOLD, KEPT_MEMORY_BYTES);
+    (void)mallopt(M_MMAP_THRESHOLD, MAPPED_MEMORY_BYTES);
+#endif
+}
+
 static void raise_descriptor_limit(void)
 {
     struct rlimit limit;
@@ -181,6 +197,7 @@ static int open_admin(struct lifecycle *lifecycle)
 
 static int start(struct lifecycle *lifecycle)
 {
+    keep_memory();
     raise_descriptor_limit();
     lifecycle->loop = loop_new(lifecycle->config.peer_timeout_ms / 2, on_frozen, lifecycle);
     loop_timer_init(&lifecycle->drain_limit, on_drain_limit);
