@@ -33,7 +33,8 @@ static struct {
     uint32_t group_lanes;
     uint32_t busy; /* groups */
     uint32_t next_channel;
-    uint32_t *members; /* of each channel */
+    uint32_t published; /* channels */
+    uint32_t *members;  /* of each channel */
     uint64_t deliveries;
     uint64_t publishes;
     bool is_stopping;
@@ -42,7 +43,7 @@ static struct {
 
 static struct publication next_publication(struct lane *lane, char *place)
 {
-    lane->channel = run.next_channel++ % crowd.channels;
+    lane->channel = run.next_channel++ % run.published;
     lane->number = (lane->number + 1) % MESSAGE_NUMBERS;
     lane->missing = run.members[lane->channel];
     message_write(place, run.size, (uint32_t)(lane - run.lanes), lane->number);
@@ -152,6 +153,9 @@ void mode_fanout(const struct options *options, struct processes *processes)
     if (run.lane_count < 1 || run.lane_count > LANES_MAX)
         fail("outstanding × events must be 1 to %d", LANES_MAX);
     crowd_init(options, on_delivery);
+    run.published = options->published > 0 ? (uint32_t)options->published : crowd.channels;
+    if (run.published > crowd.channels)
+        fail("more channels published to than there are");
     crowd_open();
     /* Some brokers subscribe a member a moment after its handshake. */
     crowd_run_for(0.5);
