@@ -13,6 +13,12 @@
     PROBLEM(NOT_FOUND, 404, "/problems/not-found", "There is no such resource", 0)                \
     PROBLEM(NO_SUCH_CONNECTION, 404, "/problems/no-such-connection",                              \
             "There is no such connection", 0)                                                     \
+    PROBLEM(NO_SUCH_DEAD_LETTER, 404, "/problems/no-such-dead-letter",                            \
+            "There is no such dead letter", 0)                                                    \
+    PROBLEM(ALREADY_REPLAYED, 409, "/problems/already-replayed",                                  \
+            "The dead letter has been delivered", 0)                                              \
+    PROBLEM(REPLAY_UNDER_WAY, 409, "/problems/replay-under-way",                                  \
+            "The dead letter is being replayed", 1)                                               \
     PROBLEM(METHOD_NOT_ALLOWED, 405, "/problems/method-not-allowed",                              \
             "The resource does not know this method", 0)                                          \
     PROBLEM(INVALID_BODY, 400, "/problems/invalid-body", "The body is not what it should be", 0)  \

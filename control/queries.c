@@ -26,6 +26,59 @@
     "  select coalesce(json_agg(s.channel order by s.channel), '[]')" \
     "  from subscriptions s where s.connection_id = c.connection_id))::text"
 
+/* A key that grows as the letters get older: pages are cut in ascending order. */
+#define LETTER_KEY "9223372036854775807 - d.id"
+
+#define LETTER_STATE "case when d.replayed_at is null then 'waiting' else 'replayed' end"
+
+/* Members without the brackets. */
+#define LETTER                                                       \
+    "'id', d.id, 'state', " LETTER_STATE ","                         \
+    " 'idempotencyKey', d.idempotency_key,"                          \
+    " 'connectionId', d.connection_id, 'kind', d.kind,"              \
+    " 'eventCount', json_array_length(d.events),"                    \
+    " 'attempts', d.attempts, 'lastStatus', d.last_status,"          \
+    " 'lastError', d.last_error,"                                    \
+    " 'createdAt', " TIME("d.created_at") ","                        \
+    " 'replayRequestedAt', " TIME("d.replay_requested_at") ","       \
+    " 'replayFailedAt', " TIME("d.replay_failed_at") ","             \
+    " 'replayedAt', " TIME("d.replayed_at")
+
+const struct database_statement query_dead_letters = {
+    .name = "dead_letters",
+    .sql = PAGE("select " LETTER_KEY " as key, json_build_object(" LETTER ")::text as item"
+                " from dead_letters d"
+                " where d.id < 9223372036854775807 - coalesce(nullif($1::text, '')::bigint, 0)"
+                " and ($2::text is null or d.connection_id = $2)"
+                " and ($3::text is null or " LETTER_STATE " = $3)"
+                " order by d.id desc limit $4"),
+};
+
+const struct database_statement query_dead_letter = {
+    .name = "dead_letter",
+    .sql = "select json_build_object(" LETTER ","
+           " 'firstSequence', d.first_sequence, 'lastSequence', d.last_sequence,"
+           " 'metadata', d.metadata, 'events', d.events)::text"
+           " from dead_letters d where d.id = $1",
+};
+
+const struct database_statement query_dead_letter_exists = {
+    .name = "dead_letter_exists",
+    .sql = "select 1 from dead_letters where id = $1",
+};
+
+const struct database_statement query_replay_dead_letter = {
+    .name = "replay_dead_letter",
+    .sql = "update dead_letters d set replay_requested_at = coalesce(d.replay_requested_at, now())"
+           " where d.id = $1 and d.replayed_at is null"
+           " returning json_build_object(" LETTER ")::text",
+};
+
+const struct database_statement query_discard_dead_letter = {
+    .name = "discard_dead_letter",
+    .sql = "delete from dead_letters where id = $1 and replay_claimed_by is null returning id",
+};
+
 const struct database_statement query_edges = {
     .name = "edges",
     .sql = "select edge_id, state, home_router, home_epoch from edges",

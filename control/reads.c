@@ -81,6 +81,64 @@ void read_page(struct rest_call *call, const struct page *page,
     read_rows(call, statement, values, count, on_page);
 }
 
+/* ---- writes ---- */
+
+enum { ANSWER_CHANGED, ANSWER_EXISTS };
+
+static void on_written(void *context, const struct database_answer *answer)
+{
+    struct rest_call *call = context;
+
+    call->unit = NULL;
+    if (answer->kind != DATABASE_DONE)
+        answer_failure(call, answer);
+    else if (database_rows(answer, ANSWER_CHANGED) == 0)
+        rest_answer_problem(call,
+                            database_rows(answer, ANSWER_EXISTS) > 0 ? call->conflict : call->none,
+                            span_of(NULL, 0));
+    else if (call->status == 202)
+        rest_answer_accepted(call, database_cell(answer, ANSWER_CHANGED, 0, 0), call->location);
+    else
+        rest_answer_empty(call);
+}
+
+void write_one(struct rest_call *call, const struct write *write)
+{
+    struct database_unit *unit = database_unit_new(on_written, call);
+    struct database_unit *sent = unit;
+
+    call->status = write->status;
+    call->none = write->none;
+    call->conflict = write->conflict;
+    database_unit_set_synchronous(unit, true);
+    database_unit_add(unit, write->statement, &write->key, 1);
+    database_unit_add(unit, write->exists, &write->key, 1);
+    if (database_submit(call->rest->control->database, &unit) == 0) {
+        call->unit = sent;
+        return;
+    }
+    database_unit_destroy(&unit);
+    rest_answer_problem(call, PROBLEM_DATABASE_AWAY, span_of(NULL, 0));
+}
+
+/* ---- parameters ---- */
+
+bool read_filter(struct rest_call *call, const char *name, struct database_value *ret_value)
+{
+    struct span text;
+
+    *ret_value = DATABASE_NULL;
+    if (!http_target_parameter(http_request_target(call->http), name, &text))
+        return true;
+    const char *reason = rules_check_channel(text, PAGE_KEY_BYTES);
+    if (reason) {
+        rest_answer_invalid(call, PROBLEM_INVALID_PARAMETER, name, reason);
+        return false;
+    }
+    *ret_value = database_text(text);
+    return true;
+}
+
 bool read_page_parameters(struct rest_call *call, struct page *ret_page)
 {
     const char *field;

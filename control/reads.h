@@ -1,5 +1,5 @@
-/* What REST reads from PostgreSQL, and how its answer becomes the caller's: the row, the page, or a
- * problem. Commands never come this way.
+/* What REST reads from PostgreSQL, and the few rows that it writes; how the answer becomes the
+ * caller's: the row, the page, or a problem. Commands never come this way.
  */
 #ifndef SLIP_CONTROL_READS_H
 #define SLIP_CONTROL_READS_H
@@ -15,6 +15,24 @@ void read_one(struct rest_call *call, const struct database_statement *statement
 void read_page(struct rest_call *call, const struct page *page,
                const struct database_statement *statement, const struct database_value *values,
                size_t count);
+
+/* One row that is changed: `statement` changes it, `exists` finds it in whatever state; $1 of both
+ * is the key. `statement` has one column, a row as JSON for a 202. */
+struct write {
+    const struct database_statement *statement;
+    const struct database_statement *exists;
+    struct database_value key;
+    unsigned int status;   /* when it was done: 202 with the row and the call's location, or 204 */
+    enum problem none;     /* when there is no row */
+    enum problem conflict; /* when there is one, and the statement does not change it */
+};
+
+/* Changes the row, on the disk before it answers. */
+void write_one(struct rest_call *call, const struct write *write);
+
+/* A query parameter as a value for PostgreSQL; null when it is not there. false: answered. */
+MUST_USE
+bool read_filter(struct rest_call *call, const char *name, struct database_value *ret_value);
 
 /* Reads the query's page parameters; false: answered. */
 MUST_USE

@@ -25,6 +25,10 @@ const struct rest_route rest_routes[] = {
     {"GET", "/v1/channels/{channel}/members", rest_list_members, false},
     {"POST", "/v1/channels/{channel}/messages", rest_publish, false},
     {"POST", "/v1/channels/{channel}/close", rest_close_channel, false},
+    {"GET", "/v1/dead-letters", rest_list_dead_letters, false},
+    {"GET", "/v1/dead-letters/{deadLetterId}", rest_read_dead_letter, false},
+    {"DELETE", "/v1/dead-letters/{deadLetterId}", rest_discard_dead_letter, false},
+    {"POST", "/v1/dead-letters/{deadLetterId}/replay", rest_replay_dead_letter, false},
 };
 const size_t rest_route_count = ARRAY_LENGTH(rest_routes);
 
@@ -84,6 +88,16 @@ void rest_answer_json(struct rest_call *call, unsigned int status, struct span b
     answer(call, status, "application/json", body, NULL, NULL);
 }
 
+void rest_answer_accepted(struct rest_call *call, struct span body, const char *location)
+{
+    answer(call, 202, "application/json", body, "Location", location);
+}
+
+void rest_answer_empty(struct rest_call *call)
+{
+    answer(call, 204, NULL, span_of(NULL, 0), NULL, NULL);
+}
+
 void rest_answer_text(struct rest_call *call, unsigned int status, const char *text)
 {
     answer(call, status, "text/plain", span_text(text), NULL, NULL);
@@ -125,6 +139,8 @@ static bool segment_matches(struct rest_call *call, struct span pattern, struct 
         call->connection = segment;
     else if (span_is(pattern, "{channel}"))
         call->channel = segment;
+    else if (span_is(pattern, "{deadLetterId}"))
+        call->letter = segment;
     else
         return span_equal(pattern, segment);
     return segment.length > 0;

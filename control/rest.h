@@ -4,7 +4,7 @@
  *     /v1/…                 resources, described by openapi.json  rest_connections.c, …
  *
  *     http request ─▶ token ─▶ route ─▶ handler ─┬─▶ rest_carry_out(): commands, by request.c
- *                                                ├─▶ rest_read…():     PostgreSQL, by page.c
+ *                                                ├─▶ read_…(), write_one(): PostgreSQL
  *                                                └─▶ rest_answer…()    at once
  *
  * A call is one request being handled; it is freed by its answer, or when its client leaves. What
@@ -51,16 +51,20 @@ struct rest_call {
     int64_t started_us;
     struct span connection; /* {connectionId} of the path, decoded */
     struct span channel;    /* {channel} */
+    struct span letter;     /* {deadLetterId} */
     bool is_contract;
 
     /* commands */
     struct request *request;
     struct loop_timer timer;
 
-    /* a read */
+    /* a read, or a write */
     struct database_unit *unit;
     uint64_t page_limit;
-    enum problem none; /* when there is no row */
+    enum problem none;     /* when there is no row */
+    unsigned int status;   /* of a write that was done */
+    enum problem conflict; /* there is a row, and it does not allow the write */
+    char location[64];     /* for the answer to a write; or empty */
 };
 
 /* Serves; 0, or -errno of http_server_open(). */
@@ -75,6 +79,9 @@ void rest_drain(struct rest *rest, void (*on_drained)(void *context));
 /* ---- answers: each ends the call ---- */
 
 void rest_answer_json(struct rest_call *call, unsigned int status, struct span body);
+/* 202 with a Location; 204 without a body. */
+void rest_answer_accepted(struct rest_call *call, struct span body, const char *location);
+void rest_answer_empty(struct rest_call *call);
 /* `detail` may be empty, and may quote the caller. */
 void rest_answer_problem(struct rest_call *call, enum problem problem, struct span detail);
 /* "<field> <reason>" */
@@ -127,6 +134,11 @@ void rest_read_channel(struct rest_call *call);
 void rest_list_members(struct rest_call *call);
 void rest_publish(struct rest_call *call);
 void rest_close_channel(struct rest_call *call);
+
+void rest_list_dead_letters(struct rest_call *call);
+void rest_read_dead_letter(struct rest_call *call);
+void rest_replay_dead_letter(struct rest_call *call);
+void rest_discard_dead_letter(struct rest_call *call);
 
 void rest_list_edges(struct rest_call *call);
 void rest_read_status(struct rest_call *call);

@@ -4,30 +4,13 @@
 #include "control/queries.h"
 #include "control/reads.h"
 
-/* A query parameter as a value for PostgreSQL; null when it is not there. false: answered. */
-static bool take_filter(struct rest_call *call, const char *name, struct database_value *ret_value)
-{
-    struct span text;
-
-    *ret_value = DATABASE_NULL;
-    if (!http_target_parameter(http_request_target(call->http), name, &text))
-        return true;
-    const char *reason = rules_check_channel(text, PAGE_KEY_BYTES);
-    if (reason) {
-        rest_answer_invalid(call, PROBLEM_INVALID_PARAMETER, name, reason);
-        return false;
-    }
-    *ret_value = database_text(text);
-    return true;
-}
-
 void rest_list_connections(struct rest_call *call)
 {
     struct database_value channel, edge, state;
     struct page page;
 
-    if (!read_page_parameters(call, &page) || !take_filter(call, "channel", &channel) ||
-        !take_filter(call, "edge", &edge) || !take_filter(call, "state", &state))
+    if (!read_page_parameters(call, &page) || !read_filter(call, "channel", &channel) ||
+        !read_filter(call, "edge", &edge) || !read_filter(call, "state", &state))
         return;
     struct database_value values[] = {page_after(&page), edge, state, page_rows(&page), channel};
     if (channel.text.data)

@@ -177,6 +177,28 @@ static struct job *job_new(struct router *router, struct worker *worker, size_t 
     return job;
 }
 
+static void put_job(struct router *router, const struct job *job,
+                    const struct record_job_item_list *items, struct span origin)
+{
+    wire_put_job(link_packet(job->worker->link),
+                 &(struct message_job){.job = job->number,
+                                       .is_group = router->dispatch.group_limit > 1,
+                                       .items = *items,
+                                       .origin = origin});
+    metric_add(METRIC_JOBS, 1);
+}
+
+static void send_replay(struct router *router, struct worker *worker, struct replay *replay)
+{
+    struct job *job = job_new(router, worker, 0);
+    const struct record_job_item item = replay_item(replay);
+    const struct record_job_item_list items = {.items = &item, .count = 1};
+
+    job->replay = replay;
+    replay_sent(replay, job);
+    put_job(router, job, &items, span_text(replay->origin));
+}
+
 static void send_job(struct router *router, struct worker *worker, size_t count)
 {
     struct dispatch *dispatch = &router->dispatch;
@@ -193,11 +215,8 @@ static void send_job(struct router *router, struct worker *worker, size_t count)
         job->items[i] = connection;
         dispatch->scratch[i] = item_of(router, connection);
     }
-    wire_put_job(link_packet(worker->link),
-                 &(struct message_job){.job = job->number,
-                                       .is_group = dispatch->group_limit > 1,
-                                       .items = {.items = dispatch->scratch, .count = count}});
-    metric_add(METRIC_JOBS, 1);
+    const struct record_job_item_list items = {.items = dispatch->scratch, .count = count};
+    put_job(router, job, &items, (struct span){0});
 }
 
 static void on_turn(struct loop_deferred *deferred)
@@ -206,9 +225,14 @@ static void on_turn(struct loop_deferred *deferred)
     struct worker *worker;
     struct connection *connection;
 
-    while ((worker = worker_pool_pick(&router->workers)) &&
-           (connection = next_connection(router))) {
-        if (is_too_late(router, connection))
+    while ((worker = worker_pool_pick(&router->workers))) {
+        struct replay *replay = replays_next(router);
+        connection = next_connection(router);
+        if (!connection && !replay)
+            return;
+        if (replay && (!connection || replay->stamp < connection->stamp))
+            send_replay(router, worker, replay);
+        else if (is_too_late(router, connection))
             expire_open(connection);
         else
             send_job(router, worker, gather_group(router, connection));

@@ -8,6 +8,8 @@
  * A group holds OPENs only, or none. After a bad answer its connections come back in front with a
  * smaller limit for their next group, until the guilty one is alone.
  *
+ * Replays of dead letters (replay.h) go between them, each alone, by the same rule.
+ *
  * Runs at the end of a turn that made something ready or freed a credit.
  */
 #ifndef SLIP_ROUTER_DISPATCH_H
@@ -29,6 +31,7 @@ struct job {
     struct list of_worker;
     struct worker *worker;
     uint64_t number;
+    struct replay *replay; /* of a dead letter (replay.h), and of no connection; NULL otherwise */
     size_t count;
     struct connection *items[]; /* NULL: forgotten meanwhile */
 };

@@ -168,6 +168,8 @@ static void end_job(struct job *job, const struct message_done *done)
 {
     bool is_split = false;
 
+    if (job->replay)
+        replay_on_done(job->replay, done);
     for (size_t i = job->count; i-- > 0;) {
         struct connection *connection = job->items[i];
         if (!connection)

@@ -88,6 +88,37 @@ STATEMENT(put_dead_letter,
           "  attempts = excluded.attempts, last_status = excluded.last_status,"
           "  last_error = excluded.last_error, replayed_at = null");
 
+/* ---- replays of them ---- */
+
+STATEMENT(replay_claim,
+          "update dead_letters d set replay_claimed_by = $1"
+          " from (select id from dead_letters where replay_requested_at is not null"
+          "   and (replay_claimed_by is null or replay_claimed_by = $1)"
+          "   and id <> all ($2::bigint[])"
+          "  order by replay_requested_at, id limit $3 for update skip locked) as n"
+          " where d.id = n.id"
+          " returning d.id, d.connection_id, d.first_sequence, d.last_sequence, d.metadata,"
+          "  d.events");
+STATEMENT(replay_claimants, "select distinct d.replay_claimed_by, coalesce(r.beat, -1)"
+                            " from dead_letters d"
+                            " left join routers r on r.router = d.replay_claimed_by"
+                            " where d.replay_requested_at is not null"
+                            "  and d.replay_claimed_by <> $1");
+STATEMENT(replay_release,
+          "update dead_letters set replay_claimed_by = null where replay_requested_at is not null"
+          " and replay_claimed_by = $1"
+          " and coalesce((select beat from routers where router = $1), -1) = $2");
+STATEMENT(replay_give_back, "update dead_letters set replay_claimed_by = null"
+                            " where replay_requested_at is not null and replay_claimed_by = $1");
+/* Delivered is delivered, whoever has the claim by now. */
+STATEMENT(replay_end, "update dead_letters set attempts = attempts + $4::integer,"
+                      "  last_status = nullif($5::integer, 0), last_error = $6,"
+                      "  replay_requested_at = null, replay_claimed_by = null,"
+                      "  replayed_at = case when $3::boolean then now() end,"
+                      "  replay_failed_at = case when $3 then replay_failed_at else now() end"
+                      " where id = $1 and replayed_at is null and ($3 or replay_claimed_by = $2)");
+STATEMENT(dead_letters_waiting, "select count(*) from dead_letters where replayed_at is null");
+
 /* ---- other routers ---- */
 
 STATEMENT(beat, "insert into routers (router, beat) values ($1, 1)"

@@ -42,6 +42,21 @@ extern const struct database_statement query_put_dead_letter; /* $1 key, $2 conn
                                                                  $7 events, $8 attempts, $9 status,
                                                                  $10 error */
 
+/* ---- replays of them ---- */
+extern const struct database_statement query_replay_claim; /* $1 router, $2 letters that it has in
+                                                              hand, $3 how many more → id,
+                                                              connection, first, last, metadata,
+                                                              events */
+extern const struct database_statement query_replay_claimants; /* $1 router → the other routers with
+                                                                  claims, their beats (-1: none) */
+extern const struct database_statement query_replay_release;   /* $1 router, $2 the beat it must
+                                                                  have: its claims end */
+extern const struct database_statement query_replay_give_back; /* $1 router: its claims end */
+extern const struct database_statement query_replay_end; /* $1 letter, $2 router, $3 delivered?,
+                                                            $4 attempts made, $5 status,
+                                                            $6 error */
+extern const struct database_statement query_dead_letters_waiting; /* → how many */
+
 /* ---- other routers ---- */
 extern const struct database_statement query_beat; /* $1 router */
 extern const struct database_statement query_scan; /* → edge, epoch, home, its beat, state: edges

@@ -147,6 +147,7 @@ static void on_tick(struct loop_timer *timer)
     tick_edges(router);
     death_check(router);
     dead_letters_go_on(router);
+    replays_go_on(router);
     roll_expire(router);
 }
 
@@ -170,6 +171,7 @@ int router_create(struct lifecycle *lifecycle, struct loop *loop, const struct c
     roll_init(&router->roll);
     projection_init(&router->projection);
     dead_letters_init(&router->dead_letters);
+    replays_init(&router->replays);
     orphans_init(&router->orphans);
     loop_timer_init(&router->tick, on_tick);
     loop_timer_start(loop, &router->tick, 0);
@@ -202,6 +204,7 @@ void router_destroy(void **actor)
         return;
     store_close(router);
     destroy_edges(router);
+    replays_fini(router);
     LIST_FOR_EACH(&router->workers.workers, link)
     dispatch_take_back(router, LIST_ENTRY(link, struct worker, of_pool));
     link_set_destroy(&router->links);
@@ -263,17 +266,21 @@ static void sign_off(struct router *router)
 {
     const struct database_value name = database_text(span_text(router->name));
 
+    struct database_unit *unit = database_unit_new(on_signed_off, router);
+
     router->has_signed_off = true;
     loop_timer_stop(router->loop, &router->orphans.timer);
-    if (!store_is_ready(router) || database_query(router->store.database, &query_sign_off, &name, 1,
-                                                  on_signed_off, router, NULL) < 0)
+    database_unit_add(unit, &query_replay_give_back, &name, 1);
+    database_unit_add(unit, &query_sign_off, &name, 1);
+    if (!store_is_ready(router) || database_submit(router->store.database, &unit) < 0)
         lifecycle_stopped(router->lifecycle);
+    database_unit_destroy(&unit);
 }
 
 void router_check_drained(struct router *router)
 {
     if (router->is_draining && !router->has_signed_off && router->dispatch.jobs.count == 0 &&
-        router->projection.changes == 0 && !has_gone_edges(router))
+        router->projection.changes == 0 && !has_gone_edges(router) && replays_are_recorded(router))
         sign_off(router);
 }
 
@@ -340,6 +347,7 @@ void router_measure(void *actor)
     metric_set(METRIC_CREDITS, (int64_t)worker_pool_credits(&router->workers));
     metric_set(METRIC_BATCHES_HELD, (int64_t)router->held_batches);
     metric_set(METRIC_BATCHES_HELD_BYTES, (int64_t)router->held_bytes);
+    metric_set(METRIC_DEAD_LETTERS_WAITING, router->replays.waiting);
     metric_set(METRIC_ROLL_VERSION, (int64_t)router->roll.version);
     metric_set(METRIC_ROWS_PENDING, (int64_t)projection->changes);
     metric_set(METRIC_PROJECTION_LAG, 1000 * projection_lag_ms(router));

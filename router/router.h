@@ -23,6 +23,7 @@
 #include "router/dispatch.h"
 #include "router/orphans.h"
 #include "router/projection.h"
+#include "router/replay.h"
 #include "router/roll.h"
 #include "router/store.h"
 #include "router/worker.h"
@@ -47,6 +48,7 @@ struct router {
     struct store store;
     struct projection projection;
     struct dead_letters dead_letters;
+    struct replays replays;
     struct orphans orphans;
 
     struct loop_timer tick;

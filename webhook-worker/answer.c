@@ -43,6 +43,8 @@ static struct record_command_body body_of(const struct command *command, size_t 
  * again is the same origin, but another group that begins alike has other commands. */
 static struct span origin_of(const struct job *job, char group[GROUP_ORIGIN_LENGTH + 1])
 {
+    if (job->origin.length > 0)
+        return job->origin;
     if (job->item_count == 1)
         return job->items[0].connection;
     uint64_t hash[2] = {0, 1};

@@ -60,6 +60,7 @@ struct job {
 
     struct job_item *items;
     size_t item_count;
+    struct span origin; /* of the answer's commands, if the router names it; in `names` */
     char *names;
     uint64_t attempt;    /* the highest of its items, for logs */
     int64_t deadline_ms; /* loop time by which an OPEN must be answered; INT64_MAX without one */

@@ -129,7 +129,7 @@ static void write_group(struct job *job, const struct message_job *message, stru
 
 static void take_items(struct job *job, const struct message_job *message)
 {
-    size_t bytes = 0;
+    size_t bytes = message->origin.length;
     for (size_t i = 0; i < message->items.count; i++)
         bytes += message->items.items[i].connection.length;
     job->item_count = message->items.count;
@@ -150,6 +150,8 @@ static void take_items(struct job *job, const struct message_job *message)
         for (size_t e = 0; e < item->events.count; e++)
             job->items[i].is_opening |= item->events.items[e].kind == EVENT_OPEN;
     }
+    memcpy(name, message->origin.data ? message->origin.data : "", message->origin.length);
+    job->origin = span_of(name, message->origin.length);
 }
 
 void request_write(struct job *job, const struct message_job *message)

@@ -122,7 +122,7 @@ static void several_migrate_at_once(void **state)
         stop_migrator(&migrators[i]);
     }
     assert_int_equal(applied, migration_count);
-    assert_true(is_shown("select count(*), max(version) from migrations", "1|1"));
+    assert_true(is_shown("select count(*), max(version) from migrations", "2|2"));
     assert_true(is_shown("select count(*) from pg_class c join pg_namespace n"
                          " on n.oid = relnamespace where nspname = 'bench-1'"
                          " and relkind in ('r', 'v') and obj_description(c.oid) is null",

@@ -191,6 +191,20 @@ static void test_group(void **state)
     assert_int_equal(world->commands.as.commands.commands.count, 3);
 }
 
+/* A replayed dead letter: the router says under what name its commands are known. */
+static void test_named_origin(void **state)
+{
+    struct world *world = *state;
+    const char *body = "{\"events\":[{\"type\":\"TEXT\",\"connectionId\":\"c1\",\"data\":\"x\"}]}";
+    encode(world, body);
+    assert_span(world->commands.as.commands.origin, "c1");
+    assert_int_equal(world->commands.as.commands.origin_first, 4);
+    world->job.origin = span_text("dead-letter:9");
+    encode(world, body);
+    assert_span(world->commands.as.commands.origin, "dead-letter:9");
+    assert_int_equal(world->commands.as.commands.origin_first, 4);
+}
+
 /* The same group again is the same origin; another one that begins alike is not. */
 static void test_group_origin(void **state)
 {
@@ -241,7 +255,8 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(test_no_commands), TEST(test_every_command), TEST(test_refusals),
-        TEST(test_group),       TEST(test_group_origin),  TEST(test_invalid),
+        TEST(test_group),       TEST(test_group_origin),  TEST(test_named_origin),
+        TEST(test_invalid),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -97,6 +97,23 @@ static void test_one(void **state)
            "{\"type\":\"OPEN\",\"connectionId\":\"c1\",\"path\":\"/\"}]}");
 }
 
+static void test_origin(void **state)
+{
+    struct record_job_item one = item("c1", 5, texts, 1);
+    struct message_job given = message(&one, 1, false);
+    struct job job = {0};
+    (void)state;
+    request_write(&job, &given);
+    assert_int_equal(job.origin.length, 0);
+    job_fini(&job);
+    job = (struct job){0};
+    given.origin = span_text("dead-letter:9");
+    request_write(&job, &given);
+    assert_span(job.origin, "dead-letter:9");
+    assert_string_equal(job.key.text, "c1:5-5");
+    job_fini(&job);
+}
+
 static void test_group(void **state)
 {
     struct record_job_item items[] = {item("c1", 5, texts, 1), item("c2", 9, &close_event, 1)};
@@ -149,10 +166,8 @@ static void test_items(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_check),
-        cmocka_unit_test(test_one),
-        cmocka_unit_test(test_group),
-        cmocka_unit_test(test_items),
+        cmocka_unit_test(test_check), cmocka_unit_test(test_one),   cmocka_unit_test(test_origin),
+        cmocka_unit_test(test_group), cmocka_unit_test(test_items),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
