@@ -9,6 +9,13 @@
 #include "edge/protocol/forwarded.h"
 #include "edge/protocol/handshake.h"
 
+/* Why somebody is not admitted now. */
+struct obstacle {
+    const char *why;
+    int status;
+    int limit; /* the label of limits_reached_total, or -1: it is no limit's doing */
+};
+
 static bool is_trusted(void *context, const struct client_address *address)
 {
     const struct edge *edge = context;
@@ -18,18 +25,41 @@ static bool is_trusted(void *context, const struct client_address *address)
                             (const struct sockaddr *)&socket_address);
 }
 
-/* Why nobody can be admitted now; NULL: come in. */
-static const char *obstacle(const struct edge *edge)
+static struct client_address address_of(const struct client *client, const struct request *request)
 {
+    return forwarded_client(&client->address, request, is_trusted, client->edge);
+}
+
+static bool is_crowded(const struct edge *edge, const struct client_address *address)
+{
+    uint64_t limit = edge->config->max_connections_per_address;
+    return limit > 0 && neighbours_count(&edge->neighbours, address) >= limit;
+}
+
+/* NULL: come in. The rate comes last: only who is admitted uses it up. */
+static const struct obstacle *obstacle(struct edge *edge, const struct client_address *address)
+{
+    static const struct obstacle draining = {"The server is going away.", 503, -1};
+    static const struct obstacle pressed = {"The server is not connected, or too far behind.", 503,
+                                            -1};
+    static const struct obstacle full = {"The server is full.", 503, LABEL_LIMIT_MAX_CONNECTIONS};
+    static const struct obstacle waiting = {"Too many handshakes are waiting.", 503,
+                                            LABEL_LIMIT_MAX_PENDING};
+    static const struct obstacle crowded = {"Too many connections from this address.", 429,
+                                            LABEL_LIMIT_ADDRESS};
+    static const struct obstacle fast = {"Too many handshakes in a second.", 503,
+                                         LABEL_LIMIT_HANDSHAKE_RATE};
     if (drain_is_draining(&edge->drain))
-        return "The server is going away.";
+        return &draining;
     if (edge->is_pressed)
-        return "The server is not connected, or too far behind.";
+        return &pressed;
     if (edge->connections.count >= edge->config->max_connections)
-        return "The server is full.";
+        return &full;
     if (edge->in_stage[STAGE_PENDING] >= edge->config->max_pending)
-        return "Too many handshakes are waiting.";
-    return NULL;
+        return &waiting;
+    if (is_crowded(edge, address))
+        return &crowded;
+    return rate_take(&edge->handshake_rate, edge_now_ms(edge)) ? NULL : &fast;
 }
 
 /* What the backend is told of the handshake, in the contract's words. All spans are borrowed. */
@@ -40,12 +70,10 @@ struct told {
     struct event_handshake handshake;
 };
 
-static void tell(struct told *told, const struct client *client, const struct request *request,
-                 const struct handshake *handshake)
+static void tell(struct told *told, const struct client_address *address,
+                 const struct request *request, const struct handshake *handshake)
 {
-    struct edge *edge = client->edge;
-    struct client_address address = forwarded_client(&client->address, request, is_trusted, edge);
-    size_t ip_length = client_address_format(&address, told->ip);
+    size_t ip_length = client_address_format(address, told->ip);
     size_t count = 0;
     for (size_t i = 0; i < request->header_count; i++)
         told->headers[i] = (struct event_header){.name = request->headers[i].name,
@@ -65,14 +93,14 @@ static void tell(struct told *told, const struct client *client, const struct re
 }
 
 /* The client becomes a connection whose OPEN is the first event. */
-static void admit(struct client **client, const struct request *request,
-                  struct handshake *handshake)
+static void admit(struct client **client, const struct client_address *address,
+                  const struct request *request, struct handshake *handshake)
 {
     struct edge *edge = (*client)->edge;
     struct buffer received = (*client)->received;
     struct buffer metadata = {0}, details = {0};
     struct told told;
-    tell(&told, *client, request, handshake);
+    tell(&told, address, request, handshake);
     event_open_metadata_append(&metadata, &told.handshake);
     event_open_details_append(&details, &told.handshake);
     struct opening *opening = opening_new(
@@ -80,6 +108,8 @@ static void admit(struct client **client, const struct request *request,
     int fd = client_release(client);
     struct connection *connection = connection_new(edge, fd, &opening, buffer_span(&metadata));
     if (connection) {
+        if (edge->config->max_connections_per_address > 0)
+            connection->neighbour = neighbours_enter(&edge->neighbours, address);
         connection_push_event(connection, queued_event_new(EVENT_OPEN, buffer_span(&details), 0));
     } else {
         opening_destroy(&opening);
@@ -101,12 +131,15 @@ void admission_decide(struct client **client, const struct request *request)
         client_refuse(client, refusal.status, span_text(refusal.detail), request->is_head);
         return;
     }
-    const char *why = obstacle(edge);
-    if (!why) {
-        admit(client, request, &handshake);
+    struct client_address address = address_of(*client, request);
+    const struct obstacle *found = obstacle(edge, &address);
+    if (!found) {
+        admit(client, &address, request, &handshake);
         return;
     }
     handshake_fini(&handshake);
     metric_add_label(METRIC_HANDSHAKES, LABEL_HANDSHAKE_OVERLOADED, 1);
-    client_refuse(client, 503, span_text(why), request->is_head);
+    if (found->limit >= 0)
+        metric_add_label(METRIC_LIMITS_REACHED, (unsigned)found->limit, 1);
+    client_refuse(client, found->status, span_text(found->why), request->is_head);
 }

@@ -1,8 +1,8 @@
 /* Admission: a complete request becomes a pending connection, or is refused at once.
  *
  * Plain HTTP and malformed handshakes get their 4xx. When the edge is full, draining, has no home
- * router or is too far behind the backend, the answer is 503: a client that tries again may meet
- * another edge.
+ * router, is too far behind the backend or is asked too often, the answer is 503: a client that
+ * tries again may meet another edge. When its address has too many connections here, it is 429.
  */
 #ifndef SLIP_EDGE_ADMISSION_H
 #define SLIP_EDGE_ADMISSION_H

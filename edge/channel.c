@@ -66,6 +66,14 @@ static bool find_slot(const struct memberships *memberships, const struct channe
     return false;
 }
 
+bool channel_has(const struct channel_index *index, const struct memberships *memberships,
+                 struct span name)
+{
+    const struct channel *channel = channel_find(index, name);
+    uint32_t slot;
+    return channel && find_slot(memberships, channel, &slot);
+}
+
 static uint32_t grown(uint32_t capacity, uint32_t first)
 {
     ASSERT(capacity < UINT32_MAX / 2);

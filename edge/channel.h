@@ -70,6 +70,10 @@ static inline struct span channel_name(const struct channel *channel)
     return channel->link.key;
 }
 
+/* Is it a member of the channel of this name? */
+bool channel_has(const struct channel_index *index, const struct memberships *memberships,
+                 struct span name);
+
 enum channel_subscribed {
     CHANNEL_ALREADY_MEMBER,
     CHANNEL_MEMBER,       /* one more */

@@ -43,7 +43,8 @@ void client_refuse(struct client **client, int status, struct span detail, bool 
     struct edge *edge = (*client)->edge;
     struct buffer bytes = {0};
     struct outbox outbox = {0};
-    refusal_append(&bytes, status, detail, &retry, status == 503 ? 1 : 0, head_only);
+    bool may_return = status == 503 || status == 429;
+    refusal_append(&bytes, status, detail, &retry, may_return ? 1 : 0, head_only);
     struct shared_frame *answer = shared_frame_new_raw(buffer_span(&bytes));
     buffer_fini(&bytes);
     outbox_push(&outbox, answer);
@@ -98,6 +99,8 @@ static void advance(struct client *client)
         return;
     int rc = request_parse(&client->parser, client->received.data, client->received.length,
                            &request, &refusal);
+    if (rc == -EBADMSG && (refusal.status == 431 || refusal.status == 414))
+        metric_add_label(METRIC_LIMITS_REACHED, LABEL_LIMIT_HANDSHAKE, 1);
     if (rc == -EBADMSG)
         malformed(client, refusal.status, refusal.detail);
     else if (rc == 0)

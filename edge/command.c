@@ -123,12 +123,25 @@ static void apply_publish_binary(const struct order *order)
     publish(order, FRAME_OPCODE_BINARY);
 }
 
+static bool is_one_too_many(const struct connection *connection, struct span channel)
+{
+    const struct edge *edge = connection->edge;
+    return connection->memberships.count >= edge->config->max_subscriptions &&
+           !channel_has(&edge->channels, &connection->memberships, channel);
+}
+
+/* No command is refused here, so a member of too many channels cannot stay: it would miss what is
+ * published to the last one. */
 static void apply_subscribe(const struct order *order)
 {
     struct connection *connection = open_target(order);
     struct channel *channel;
     if (!connection)
         return;
+    if (is_one_too_many(connection, order->body->channel)) {
+        connection_close(connection, CLOSE_TOO_MANY_SUBSCRIPTIONS, 0, (struct span){0});
+        return;
+    }
     enum channel_subscribed result = channel_subscribe(
         &order->edge->channels, &connection->memberships, order->body->channel, &channel);
     if (result == CHANNEL_FIRST_MEMBER)

@@ -31,6 +31,7 @@
 #include "edge/protocol/timer_wheel.h"
 
 struct edge;
+struct neighbour;
 struct opening;
 
 enum {
@@ -71,6 +72,7 @@ struct connection {
     struct queued_event *close_event; /* CLOSING: what will be told */
     struct opening *opening;          /* PENDING, and until its early frames are read */
     struct memberships memberships;
+    struct neighbour *neighbour; /* while it has a socket, if addresses are counted, or NULL */
     struct origin_mark origin;
     int64_t opened_at_ms; /* wall clock */
     char *metadata;       /* JSON */

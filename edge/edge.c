@@ -51,6 +51,8 @@ void edge_check_pressure(struct edge *edge)
                        edge->event_bytes >= (was_pressed ? limit - limit / 8 : limit);
     if (was_pressed == edge->is_pressed)
         return;
+    if (edge->event_bytes >= limit)
+        metric_add_label(METRIC_LIMITS_REACHED, LABEL_LIMIT_EDGE_EVENT, 1);
     log_info(edge->is_pressed ? "reading nothing: the backend or router is behind"
                               : "reading again",
              LOG_UINT("event_bytes", edge->event_bytes));
@@ -84,6 +86,8 @@ static void init_state(struct edge *edge)
     random_text(edge->id, EDGE_ID_LENGTH);
     list_init(&edge->clients);
     list_init(&edge->lingering);
+    rate_init(&edge->handshake_rate, (int64_t)config->handshake_rate, edge_now_ms(edge));
+    neighbours_init(&edge->neighbours);
     table_init(&edge->connections);
     list_init(&edge->in_order);
     list_init(&edge->dirty);
@@ -147,6 +151,7 @@ void edge_destroy(void **actor)
     channel_index_fini(&edge->channels);
     origin_table_fini(&edge->origins);
     table_fini(&edge->connections);
+    neighbours_fini(&edge->neighbours);
     shared_frame_unref(&edge->ping_frame);
     deflate_engine_destroy(&edge->engine);
     free(edge->read_buffer);

@@ -17,7 +17,9 @@
 #include "edge/controls.h"
 #include "edge/drain.h"
 #include "edge/home.h"
+#include "edge/neighbours.h"
 #include "edge/origin.h"
+#include "edge/protocol/rate.h"
 
 struct edge {
     char id[EDGE_ID_LENGTH + 1];
@@ -28,6 +30,9 @@ struct edge {
     struct acceptor acceptor;
     struct list clients;   /* struct client: reading their request */
     struct list lingering; /* struct linger: writing their last bytes */
+
+    struct rate handshake_rate;
+    struct neighbours neighbours;
 
     struct table connections;
     struct list in_order; /* the same, the oldest first */

@@ -24,6 +24,17 @@ static struct ending ending_of(enum close_reason reason, uint16_t code, struct s
     return (struct ending){.code = code, .text = text};
 }
 
+static void count_end(enum close_reason reason)
+{
+    metric_add_label(METRIC_CLOSES, reason, 1);
+    if (reason == CLOSE_TOO_BIG)
+        metric_add_label(METRIC_LIMITS_REACHED, LABEL_LIMIT_MESSAGE, 1);
+    else if (reason == CLOSE_SLOW_CONSUMER)
+        metric_add_label(METRIC_LIMITS_REACHED, LABEL_LIMIT_SEND_QUEUE, 1);
+    else if (reason == CLOSE_TOO_MANY_SUBSCRIPTIONS)
+        metric_add_label(METRIC_LIMITS_REACHED, LABEL_LIMIT_SUBSCRIPTIONS, 1);
+}
+
 static void push_frame(struct connection *connection, uint16_t code, struct span text)
 {
     struct shared_frame *frame = shared_frame_new_close(code, text);
@@ -56,7 +67,7 @@ void connection_close(struct connection *connection, enum close_reason reason, u
 {
     ASSERT(connection->stage == STAGE_OPEN);
     struct ending ending = ending_of(reason, code, text);
-    metric_add_label(METRIC_CLOSES, reason, 1);
+    count_end(reason);
     leave_channels(connection);
     /* Nobody waits for what did not fit; the client is to see why it ends. */
     if (reason == CLOSE_SLOW_CONSUMER)
@@ -74,7 +85,7 @@ void connection_fail(struct connection *connection, enum close_reason reason, ui
     ASSERT(connection->stage == STAGE_OPEN);
     struct ending ending = ending_of(reason, code, text);
     struct queued_event *event = queued_event_new(EVENT_CLOSE, ending.text, ending.code);
-    metric_add_label(METRIC_CLOSES, reason, 1);
+    count_end(reason);
     /* The client's own words are not repeated to it. */
     if (reason == CLOSE_PEER_CLOSED)
         ending.text = (struct span){0};
@@ -94,7 +105,7 @@ void connection_lose(struct connection *connection, enum close_reason reason)
     if (!event) {
         struct ending ending = ending_of(reason, 1006, (struct span){0});
         event = queued_event_new(EVENT_CLOSE, ending.text, ending.code);
-        metric_add_label(METRIC_CLOSES, reason, 1);
+        count_end(reason);
     }
     close(traffic_detach(connection));
     enter_closed(connection, event);

@@ -59,6 +59,7 @@ int traffic_detach(struct connection *connection)
     struct edge *edge = connection->edge;
     int fd = connection->fd;
     ASSERT(fd >= 0);
+    neighbours_leave(&edge->neighbours, &connection->neighbour);
     loop_remove(edge->loop, &connection->source);
     connection->fd = -1;
     connection->is_blocked = false;
@@ -91,6 +92,8 @@ void traffic_check_pause(struct connection *connection)
     if (connection->fd < 0 || pauses == is_paused)
         return;
     if (pauses) {
+        if (!edge->is_pressed)
+            metric_add_label(METRIC_LIMITS_REACHED, LABEL_LIMIT_EVENT_QUEUE, 1);
         list_append(&edge->paused, &connection->pause_link);
         edge->paused_count++;
     } else {

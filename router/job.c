@@ -79,6 +79,12 @@ static void log_failure(const struct connection *connection, const struct messag
                 LOG_UINT("status", done->status), LOG_SPAN("error", done->error));
 }
 
+static void wait_for_turn(struct connection *connection, int64_t delay_ms)
+{
+    connection_set_phase(connection, CONNECTION_RETRYING);
+    loop_timer_start(connection->edge->router->loop, &connection->retry, delay_ms);
+}
+
 static void retry_later(struct connection *connection, const struct message_done *done,
                         int64_t delay_ms)
 {
@@ -87,8 +93,7 @@ static void retry_later(struct connection *connection, const struct message_done
     log_debug("another attempt follows", LOG_SPAN("conn", connection_id(connection)),
               LOG_UINT("attempts", connection_batch(connection)->attempts),
               LOG_INT("delay_ms", delay_ms), LOG_UINT("status", done->status));
-    connection_set_phase(connection, CONNECTION_RETRYING);
-    loop_timer_start(connection->edge->router->loop, &connection->retry, delay_ms);
+    wait_for_turn(connection, delay_ms);
 }
 
 static void carry_out(struct connection *connection, const struct message_done *done,
@@ -99,6 +104,9 @@ static void carry_out(struct connection *connection, const struct message_done *
         break;
     case RETRY_LATER:
         retry_later(connection, done, decision->delay_ms);
+        break;
+    case RETRY_HELD:
+        wait_for_turn(connection, decision->delay_ms);
         break;
     case RETRY_SPLIT:
         connection->group_limit = (group_count + 1) / 2;
@@ -131,7 +139,7 @@ static struct retry_facts facts_of(const struct connection *connection,
     int64_t now_ms = loop_now_ms(connection->edge->router->loop);
 
     return (struct retry_facts){
-        .outcome = done->outcome <= JOB_ABORTED ? (enum job_outcome)done->outcome : JOB_BROKEN,
+        .outcome = done->outcome <= JOB_HELD ? (enum job_outcome)done->outcome : JOB_BROKEN,
         .status = done->status,
         .retry_after_ms = done->retry_after_ms,
         .attempts = batch->attempts,
@@ -153,7 +161,9 @@ static enum retry_action fail(struct connection *connection, const struct messag
     const struct retry_facts facts = facts_of(connection, done, group_count);
     struct retry_decision decision = retry_decide(&facts, &limits, random_below(1024));
 
-    connection_note_failure(connection, done->status, done->error);
+    /* What was not tried says nothing new about why the batch fails. */
+    if (facts.outcome != JOB_HELD)
+        connection_note_failure(connection, done->status, done->error);
     if (retry_may_be_accepted(facts.outcome))
         connection_batch(connection)->may_be_accepted = true;
     carry_out(connection, done, &decision, group_count);

@@ -5,7 +5,7 @@ enum { STATUS_TOO_MANY = 429, STATUS_SERVER_ERROR = 500, STATUS_UNAVAILABLE = 50
 /* The backend has not looked at the request: whose turn it was does not matter. */
 static bool is_not_now(const struct retry_facts *facts)
 {
-    return facts->outcome == JOB_NOT_SENT ||
+    return facts->outcome == JOB_NOT_SENT || facts->outcome == JOB_HELD ||
            (facts->outcome == JOB_STATUS &&
             (facts->status == STATUS_TOO_MANY || facts->status == STATUS_UNAVAILABLE));
 }
@@ -31,11 +31,21 @@ static int64_t pause_ms(const struct retry_facts *facts, const struct retry_limi
     return pause / 2 + pause * (int64_t)(jitter % 1024) / 2048;
 }
 
+/* When the worker said, and then the pause that its attempts have earned it: the probe is whatever
+ * comes back first, and must not be the same batch again and again until that is given up. */
+static int64_t held_ms(const struct retry_facts *facts, const struct retry_limits *limits,
+                       uint64_t jitter)
+{
+    const struct retry_facts unheld = {.attempts = facts->attempts};
+    return pause_ms(facts, limits, jitter) + pause_ms(&unheld, limits, jitter);
+}
+
 bool retry_may_be_accepted(enum job_outcome outcome)
 {
     switch (outcome) {
     case JOB_NOT_SENT:
     case JOB_STATUS:
+    case JOB_HELD:
         return false;
     case JOB_DELIVERED:
     case JOB_TIMED_OUT:
@@ -73,6 +83,9 @@ struct retry_decision retry_decide(const struct retry_facts *facts,
         return (struct retry_decision){.action = RETRY_SPLIT};
     if (facts->is_open && facts->is_waited_for)
         return decide_open(facts, limits, jitter);
+    if (facts->outcome == JOB_HELD)
+        return (struct retry_decision){.action = RETRY_HELD,
+                                       .delay_ms = held_ms(facts, limits, jitter)};
     if (is_final(facts) || facts->attempts + 1 >= limits->attempts)
         return (struct retry_decision){.action = facts->is_open ? RETRY_UNKNOWN : RETRY_DEAD_LETTER,
                                        .status = 502};

@@ -6,13 +6,14 @@
  *     TIMED_OUT, BROKEN,      again, after a pause           split, no attempt counted
  *       INVALID_ANSWER, 5xx
  *     3xx, other 4xx          dead letter                    split, no attempt counted
+ *     HELD                    again, no attempt counted      the same (each)
  *     ABORTED                 at once, no attempt counted    the same
  *
  * After the last attempt: dead letter. An OPEN never becomes one: it is tried a second time when
- * the first did not reach the backend (or was told to come back) and the client still waits; then
- * it is refused, or, when the backend may have said yes, its end is unknown and a CLOSE is owed. An
- * OPEN that nobody waits for (it was accepted, and the end of that attempt was lost) is repeated
- * like any batch, and its end is unknown at last.
+ * the first did not reach the backend (HELD, too, or told to come back) and the client still waits;
+ * then it is refused, or, when the backend may have said yes, its end is unknown and a CLOSE is
+ * owed. An OPEN that nobody waits for (it was accepted, and the end of that attempt was lost) is
+ * repeated like any batch, and its end is unknown at last.
  */
 #ifndef SLIP_ROUTER_RETRY_H
 #define SLIP_ROUTER_RETRY_H
@@ -26,6 +27,7 @@ enum { RETRY_OPEN_RESERVE_MS = 1000 };
 enum retry_action {
     RETRY_FINISH,      /* it is delivered */
     RETRY_LATER,       /* after delay_ms; the attempt counts */
+    RETRY_HELD,        /* after delay_ms; there was no attempt */
     RETRY_AT_ONCE,     /* in front of the queue; the attempt does not count */
     RETRY_SPLIT,       /* in front of the queue, in smaller groups; the attempt does not count */
     RETRY_DEAD_LETTER, /* given up */
@@ -53,7 +55,7 @@ struct retry_limits {
 
 struct retry_decision {
     enum retry_action action;
-    int64_t delay_ms; /* RETRY_LATER */
+    int64_t delay_ms; /* RETRY_LATER, RETRY_HELD */
     uint64_t status;  /* RETRY_REFUSE, RETRY_UNKNOWN: 502 or 504 */
 };
 

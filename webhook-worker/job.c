@@ -16,7 +16,7 @@ static const char *outcome_text(enum job_outcome outcome)
         [JOB_DELIVERED] = "delivered",      [JOB_NOT_SENT] = "not sent",
         [JOB_TIMED_OUT] = "timed out",      [JOB_BROKEN] = "broken off",
         [JOB_STATUS] = "refused by status", [JOB_INVALID_ANSWER] = "invalid answer",
-        [JOB_ABORTED] = "aborted",
+        [JOB_ABORTED] = "aborted",          [JOB_HELD] = "held",
     };
     return texts[outcome];
 }
@@ -94,6 +94,8 @@ void job_destroy(struct job **job_place)
     struct worker *worker = job->worker;
     if (job->transfer)
         http_client_cancel(worker->http, job->transfer);
+    if (job->transfer && job->is_probe)
+        breaker_abandoned(&worker->breaker, loop_now_ms(worker->loop));
     if (waits_for_control(job->state)) {
         job->router->waiting--;
         routers_ready_later(worker);
@@ -143,17 +145,31 @@ static void job_post(struct job *job)
     };
     worker_authorize(worker, &request);
     list_remove(&job->place);
+    job->posted_ms = loop_now_ms(worker->loop);
+    job->is_probe = breaker_begin(&worker->breaker, job->posted_ms);
     job_set_state(job, JOB_STATE_POSTING);
     job->transfer = http_client_post(worker->http, &request, job);
     metric_add(METRIC_WEBHOOK_SENT, (int64_t)job->body.length);
 }
 
+static void job_hold(struct job *job, int64_t hold_ms)
+{
+    metric_add(METRIC_WEBHOOKS_HELD, 1);
+    job_finish(job, JOB_HELD, 0, hold_ms, "the target is down");
+}
+
 void jobs_start(struct worker *worker)
 {
     struct job *job;
-    while (http_client_has_room(worker->http) &&
-           (job = LIST_FIRST(&worker->jobs.queued, struct job, place)))
-        job_post(job);
+    while ((job = LIST_FIRST(&worker->jobs.queued, struct job, place))) {
+        int64_t hold_ms = breaker_hold_ms(&worker->breaker, loop_now_ms(worker->loop));
+        if (hold_ms > 0)
+            job_hold(job, hold_ms);
+        else if (http_client_has_room(worker->http))
+            job_post(job);
+        else
+            break;
+    }
 }
 
 static void say_done(struct router_peer *router, uint64_t number, enum job_outcome outcome,
@@ -194,7 +210,7 @@ static void log_failure(const struct job *job, enum job_outcome outcome, unsigne
                         const char *error)
 {
     static struct log_limit limit;
-    if (outcome == JOB_ABORTED)
+    if (outcome == JOB_ABORTED || outcome == JOB_HELD)
         return;
     log_limited(&limit, LOG_LEVEL_WARNING, "webhook failed",
                 LOG_SPAN("conn", job->items[0].connection),
@@ -248,6 +264,7 @@ void job_answered(struct job *job, const struct transfer_result *result)
     metric_add(METRIC_WEBHOOK_CONNECTIONS, result->connects);
     metric_add(METRIC_WEBHOOK_RECEIVED, (int64_t)result->body.length);
     job->transfer = NULL;
+    worker_judge_target(job, result);
     /* It may wait for a control much longer than it took so far. */
     buffer_fini(&job->body);
     if (result->outcome == JOB_DELIVERED) {

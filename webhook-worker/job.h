@@ -4,7 +4,8 @@
  *               │           │  └─ no commands, or a failure ──────▲
  *               └───────────┴─ draining: ABORTED ─────────────────┘
  *
- *     QUEUED      its request is written, and waits for a free transfer
+ *     QUEUED      its request is written, and waits for a free transfer; while the target is down
+ *                 (breaker.h) it goes back as HELD
  *     POSTING     the backend has it
  *     PARKED      answered; no control can take its commands now
  *     COMMANDING  a control has its commands; COMMANDED is awaited
@@ -63,6 +64,8 @@ struct job {
     struct span origin; /* of the answer's commands, if the router names it; in `names` */
     char *names;
     uint64_t attempt;    /* the highest of its items, for logs */
+    bool is_probe;       /* POSTING: the breaker waits for it */
+    int64_t posted_ms;   /* loop time */
     int64_t deadline_ms; /* loop time by which an OPEN must be answered; INT64_MAX without one */
     struct event_key key;
 
@@ -89,7 +92,7 @@ void jobs_fini(struct jobs *jobs);
 /* The job that waits for COMMANDED under this reference, or NULL: it is over, or was never. */
 struct job *jobs_find(const struct jobs *jobs, uint64_t reference);
 
-/* Starts queued jobs while there are free transfers. */
+/* Starts queued jobs while there are free transfers; gives them back while the target is down. */
 void jobs_start(struct worker *worker);
 
 /* Takes a JOB in, and starts it or queues it; refuses it with DONE (ABORTED while draining,

@@ -44,6 +44,15 @@ static struct http_client *new_http_client(struct worker *worker)
     return http_client_new(worker->loop, &requests, config->webhook_concurrency, handler);
 }
 
+static struct breaker_settings breaker_settings_of(const struct config *config)
+{
+    return (struct breaker_settings){
+        .failures = config->breaker_failures,
+        .first_ms = config->breaker_first_ms,
+        .last_ms = config->breaker_last_ms,
+    };
+}
+
 static struct command_limits limits_of(const struct config *config)
 {
     struct command_limits limits = COMMAND_LIMITS_DEFAULT;
@@ -110,6 +119,7 @@ int worker_create(struct lifecycle *lifecycle, struct loop *loop, const struct c
     jobs_init(&worker->jobs);
     loop_timer_init(&worker->drain_timer, on_drain_timer);
     worker->limits = limits_of(config);
+    breaker_init(&worker->breaker, breaker_settings_of(config));
     worker->signer = token_signer_new(config->jwt_secret.items[0], TOKEN_AUDIENCE_EVENT);
     worker->http = new_http_client(worker);
     int rc = connect_links(worker);
@@ -154,6 +164,31 @@ void worker_authorize(struct worker *worker, struct transfer_request *request)
     request->authorization_generation = worker->authorization_generation;
 }
 
+static void log_target(const struct worker *worker, enum breaker_state before,
+                       const struct transfer_result *result)
+{
+    const struct breaker *breaker = &worker->breaker;
+    if (breaker->state == BREAKER_CLOSED && before != BREAKER_CLOSED)
+        log_info("the target answers again", LOG_UINT("status", result->status));
+    else if (breaker->state == BREAKER_OPEN && before == BREAKER_CLOSED)
+        log_warning("the target is down, and is probed from now on",
+                    LOG_UINT("failures", breaker->failures), LOG_TEXT("error", result->error));
+    else if (breaker->state == BREAKER_OPEN && before == BREAKER_HALF_OPEN)
+        log_debug("the target is still down", LOG_TEXT("error", result->error));
+}
+
+void worker_judge_target(const struct job *job, const struct transfer_result *result)
+{
+    struct worker *worker = job->worker;
+    enum breaker_state before = worker->breaker.state;
+    int64_t now_ms = loop_now_ms(worker->loop);
+    if (result->status > 0)
+        breaker_answered(&worker->breaker, now_ms);
+    else
+        breaker_failed(&worker->breaker, job->posted_ms, job->is_probe, now_ms, random_below(1024));
+    log_target(worker, before, result);
+}
+
 void worker_check_serving(struct worker *worker)
 {
     if (worker->routers.count > 0 && worker->controls.count > 0 && !worker->is_draining)
@@ -167,6 +202,15 @@ void worker_check_ready(void *actor, struct readiness *readiness)
         readiness_add(readiness, "no router");
     if (worker->controls.count == 0)
         readiness_add(readiness, "no control");
+    if (worker->breaker.state != BREAKER_CLOSED)
+        readiness_note(readiness, "degraded: the target is down");
+}
+
+static void measure_breaker(const struct breaker *breaker)
+{
+    metric_set(METRIC_BREAKER_STATE, breaker->state);
+    for (unsigned state = 0; state < BREAKER_STATE_COUNT; state++)
+        metric_set_label(METRIC_BREAKER_TRANSITIONS, state, (int64_t)breaker->entered[state]);
 }
 
 static void measure_links(const struct link_set *set, enum metric_label_peer peer)
@@ -193,6 +237,7 @@ void worker_measure(void *actor)
     metric_set(METRIC_CREDITS, (int64_t)routers_free_credits(&worker->routers));
     metric_set(METRIC_EDGES_LIVE, (int64_t)rolls_live_edges(&worker->rolls));
     metric_set(METRIC_ROLL_VERSION, (int64_t)rolls_version(&worker->rolls));
+    measure_breaker(&worker->breaker);
     measure_links(worker->router_links, LABEL_PEER_ROUTER);
     measure_links(worker->control_links, LABEL_PEER_CONTROL);
 }

@@ -6,8 +6,9 @@
  *        │               └── COMMANDS ──▶ control ──▶ COMMANDED
  *        └── DONE ◀──────────────────────────────────────┘
  *
- * It keeps nothing between jobs but the latest roll of each router and the token it signs with,
- * makes one attempt for each job, and decides nothing about retries.
+ * It keeps nothing between jobs but the latest roll of each router, the token it signs with and
+ * whether the target is down (breaker.h), makes one attempt for each job, and decides nothing about
+ * retries.
  *
  * Draining: READY 0, queued jobs go back, requests in flight may take DRAIN_SECONDS, the rest goes
  * back as ABORTED; it stops when the routers have received all that was said.
@@ -20,6 +21,7 @@
 #include "common/contract/command.h"
 #include "common/contract/token.h"
 #include "common/process/lifecycle.h"
+#include "webhook-worker/breaker.h"
 #include "webhook-worker/controls.h"
 #include "webhook-worker/http_client.h"
 #include "webhook-worker/job.h"
@@ -42,6 +44,7 @@ struct worker {
 
     struct jobs jobs;
     struct http_client *http;
+    struct breaker breaker;
     struct command_limits limits;
 
     struct token_signer *signer;
@@ -65,6 +68,9 @@ void worker_destroy(void **actor);
 
 /* Puts the current token into a request. */
 void worker_authorize(struct worker *worker, struct transfer_request *request);
+
+/* The request of a job has ended: what does it say about the target? */
+void worker_judge_target(const struct job *job, const struct transfer_result *result);
 
 /* A session has begun: does the worker serve now? */
 void worker_check_serving(struct worker *worker);

@@ -182,6 +182,8 @@ static int check_together(const struct config *config, char error[CONFIG_ERROR_S
          config->edge_event_bytes},
         {"RETRY_FIRST", "ms", "RETRY_LAST", (uint64_t)config->retry_first_ms,
          (uint64_t)config->retry_last_ms},
+        {"BREAKER_PROBE_INTERVAL", "ms", "BREAKER_PROBE_LAST", (uint64_t)config->breaker_first_ms,
+         (uint64_t)config->breaker_last_ms},
         {"CONTROL_BODY_LIMIT", "", "CONTROL_INFLIGHT_LIMIT", config->control_body_bytes,
          config->control_inflight_bytes},
     };

@@ -44,6 +44,7 @@ enum job_outcome {
     JOB_STATUS = 4,         /* an answer other than 2xx: done.status, done.retry_after_ms */
     JOB_INVALID_ANSWER = 5, /* 2xx, but the answer is not what it should be, or too large */
     JOB_ABORTED = 6,        /* the worker is leaving; counts as no attempt */
+    JOB_HELD = 7,           /* not tried: the target is down; ask again after done.retry_after_ms */
 };
 
 #endif

@@ -81,6 +81,25 @@ static void groups_are_split(void **state)
                      RETRY_SPLIT);
 }
 
+/* The target is down, and nothing was tried: that is no step towards dead_letters. */
+static void held_jobs_count_no_attempt(void **state)
+{
+    (void)state;
+    struct retry_facts facts = {.outcome = JOB_HELD, .attempts = 99, .retry_after_ms = 400};
+    assert_int_equal(decide(facts).action, RETRY_HELD);
+    assert_int_equal(retry_decide(&facts, &limits, 0).delay_ms, 400 + 500);
+    assert_in_range(retry_decide(&facts, &limits, 1023).delay_ms, 400 + 990, 400 + 1000);
+    facts.attempts = 0; /* comes back sooner, and is the next probe */
+    assert_int_equal(retry_decide(&facts, &limits, 0).delay_ms, 400 + 100);
+    facts.group_count = 2;
+    assert_int_equal(decide(facts).action, RETRY_HELD);
+    facts.is_open = true;
+    assert_int_equal(decide(facts).action, RETRY_HELD);
+    facts.retry_after_ms = UINT64_MAX;
+    assert_int_equal(retry_decide(&facts, &limits, 0).delay_ms, limits.last_ms + 100);
+    assert_false(retry_may_be_accepted(JOB_HELD));
+}
+
 /* An OPEN whose client waits. */
 #define OPEN_FACTS .is_open = true, .is_waited_for = true
 
@@ -93,6 +112,9 @@ static void opens(void **state)
         ACTION(OPEN_FACTS, .outcome = JOB_NOT_SENT, .remaining_ms = 5000, .attempts = 1),
         RETRY_REFUSE);
     assert_int_equal(ACTION(OPEN_FACTS, .outcome = JOB_NOT_SENT, .remaining_ms = 1100),
+                     RETRY_REFUSE);
+    assert_int_equal(ACTION(OPEN_FACTS, .outcome = JOB_HELD, .remaining_ms = 5000), RETRY_LATER);
+    assert_int_equal(ACTION(OPEN_FACTS, .outcome = JOB_HELD, .remaining_ms = 5000, .attempts = 1),
                      RETRY_REFUSE);
     assert_int_equal(ACTION(OPEN_FACTS, .outcome = JOB_STATUS, .status = 503, .retry_after_ms = 900,
                             .remaining_ms = 2000),
@@ -141,6 +163,7 @@ int main(void)
         cmocka_unit_test(pauses_grow_and_are_capped),
         cmocka_unit_test(retry_after_is_honoured),
         cmocka_unit_test(groups_are_split),
+        cmocka_unit_test(held_jobs_count_no_attempt),
         cmocka_unit_test(opens),
         cmocka_unit_test(doubt_stays),
         cmocka_unit_test(opens_that_nobody_waits_for),

@@ -178,6 +178,70 @@ static void test_failures(void **state)
     assert_int_equal(commands_count(ring), 0);
 }
 
+static size_t done_count(const struct ring *ring)
+{
+    return ring_count(&ring->router, MESSAGE_DONE);
+}
+
+static void post_and_wait(struct ring *ring, uint64_t job)
+{
+    size_t before = done_count(ring);
+    ring_job(ring, job, "c1", job);
+    ring_until(ring, done_count(ring) > before);
+}
+
+/* Two requests in a row without a status: the next jobs go back untried until the probe is due. */
+static void take_down(struct ring *ring)
+{
+    ring->worker->breaker.settings =
+        (struct breaker_settings){.failures = 2, .first_ms = 60000, .last_ms = 60000};
+    backend_answer(&ring->backend, "");
+    post_and_wait(ring, 1);
+    post_and_wait(ring, 2);
+    assert_int_equal(done(ring)->outcome, JOB_BROKEN);
+    post_and_wait(ring, 3);
+    assert_int_equal(done(ring)->outcome, JOB_HELD);
+    assert_in_range(done(ring)->retry_after_ms, 20000, 60000);
+    assert_int_equal(ring->backend.requests, 2);
+    worker_measure(ring->worker);
+    assert_int_equal(metric_get(METRIC_BREAKER_STATE), BREAKER_OPEN);
+    ring->worker->breaker.probe_due_ms = 0;
+    backend_forget_answers(&ring->backend);
+}
+
+static void test_a_target_that_is_down_is_probed(void **state)
+{
+    struct ring *ring = *state;
+    take_down(ring);
+    ring_job(ring, 4, "c1", 4);
+    ring_until(ring, ring->backend.waiting == 1);
+    post_and_wait(ring, 5);
+    assert_int_equal(done(ring)->job, 5);
+    assert_int_equal(done(ring)->outcome, JOB_HELD);
+    assert_int_equal(ring->backend.requests, 3);
+    /* Any status will do. */
+    backend_answer(&ring->backend, "HTTP/1.1 500 Oh\r\nContent-Length: 0\r\n\r\n");
+    ring_until(ring, done(ring)->job == 4);
+    assert_int_equal(done(ring)->outcome, JOB_STATUS);
+    assert_int_equal(ring->worker->breaker.state, BREAKER_CLOSED);
+    post_and_wait(ring, 6);
+    assert_int_equal(done(ring)->outcome, JOB_STATUS);
+}
+
+/* The probe belongs to a router that goes: another one may be sent. */
+static void test_a_probe_that_is_cut(void **state)
+{
+    struct ring *ring = *state;
+    take_down(ring);
+    ring_job(ring, 4, "c1", 4);
+    ring_until(ring, ring->backend.waiting == 1);
+    assert_int_equal(ring->worker->breaker.state, BREAKER_HALF_OPEN);
+    ring_unbind(&ring->router);
+    ring_until(ring, ring->worker->routers.count == 0);
+    assert_int_equal(ring->worker->breaker.state, BREAKER_OPEN);
+    assert_int_equal(breaker_hold_ms(&ring->worker->breaker, loop_now_ms(ring->loop)), 0);
+}
+
 static void test_nonsense(void **state)
 {
     struct ring *ring = *state;
@@ -342,6 +406,8 @@ int main(void)
         TEST(test_open_is_refused_by_an_empty_answer),
         TEST(test_open_has_less_time),
         TEST(test_failures),
+        TEST(test_a_target_that_is_down_is_probed),
+        TEST(test_a_probe_that_is_cut),
         TEST(test_nonsense),
         TEST(test_queue),
         TEST(test_rolls_reach_every_control),
