@@ -62,7 +62,8 @@ def test_newcomer(up, var):
         assert outputs["slip-sockets"][name] == value
         assert f"slip-sockets.{name} = {value}" in text
     assert outputs["slip-sockets.region"] == "local"
-    assert f"psql '{outputs['slip-sockets.databaseUrl']}'" in text
+    tables = re.search(r"tables: (.*)", text)[1]
+    assert tables.endswith(f"psql '{outputs['slip-sockets.databaseUrl']}'")
     assert os.stat(os.path.join(var, "outputs.json")).st_mode & 0o077 == 0
     assert secret_of(var) not in text
 
@@ -79,6 +80,9 @@ def test_newcomer(up, var):
     assert receive_json(grace, "said")["text"] == "from outside"
     query = 'select channel from "slip-sockets".subscriptions'
     until(lambda: psql(outputs["slip-sockets.databaseUrl"], query) == ["chat", "chat"], "two rows")
+    as_typed = subprocess.run(f"{tables} -X -At -c 'select channel, members from channels'", shell=True,
+                              check=True, text=True, stdout=subprocess.PIPE).stdout
+    assert as_typed.split() == ["chat|2"]
     grace.send("quit")
     assert grace.expect_close() == (1000, "bye")
     assert receive_json(ada, "left")["name"] == "Grace"
