@@ -1,10 +1,13 @@
 """What psql shows is true, soon."""
 
 import json
+import os
 
 from harness.backend import accept
 from harness.process import run_once
 from harness.wait import until
+
+README = os.path.join(os.path.dirname(__file__), "..", "..", "README.md")
 
 
 def joining(*channels, metadata=None):
@@ -113,3 +116,19 @@ def test_what_reads_well_is_explained(ring):
         where n.nspname = '{ring.name}' and c.relkind in ('r', 'v') and not a.attisdropped
           and col_description(c.oid, a.attnum) is null""")
     assert not missing, f"without a comment: {missing}"
+
+
+def test_the_questions_of_the_readme_are_answered(ring):
+    """Each of them runs as it stands there, and one with a row to find finds it."""
+    ring.backend.on("OPEN", lambda event, _: accept(event["connectionId"], {
+        "type": "SUBSCRIBE", "connectionId": event["connectionId"], "channel": "readme"}))
+    ring.connect()
+    me = ring.backend.wait_for("OPEN")[0]["connectionId"]
+    until(lambda: ring.query(f"select 1 from {{s}}.subscriptions where connection_id = '{me}'"), "its row")
+    with open(README, encoding="utf-8") as file:
+        block = file.read().partition("```sql\n")[2].partition("```")[0]
+    questions = [line.partition(";")[0].replace("…", me).replace("203.0.113.7", "127.0.0.1")
+                 for line in block.splitlines()]
+    assert len(questions) == 5
+    found = [ring.query(f'set search_path to "{ring.name}"; {question}') for question in questions]
+    assert all(found[:4]), found
