@@ -96,7 +96,7 @@ static void add_batch(struct edge *edge, struct connection *connection, struct b
         connection_go_on(connection);
 }
 
-/* 0 when the batch is known, and what is to be said of it has been said. */
+/* True when the batch is known, and what is to be said of it has been said. */
 static bool is_repeated(struct connection *connection, const struct message_batch *message)
 {
     if (connection->phase == CONNECTION_FINISHED || message->first < connection->done_before) {

@@ -103,7 +103,8 @@ static void take_entry(struct edge *edge, const struct record_snapshot_entry *en
 {
     struct connection *connection = connection_find(edge->router, entry->connection);
 
-    if (entry->connection.length == 0 || table_find(&edge->snapshot.finished, entry->connection) ||
+    if (!span_starts_with(entry->connection, edge_id(edge)) ||
+        table_find(&edge->snapshot.finished, entry->connection) ||
         (connection && connection->edge != edge))
         return;
     if (!connection)

@@ -93,6 +93,7 @@ def false_facts(connection):
             yield [wire.PAGE, number, last, [[connection, 1, 1, "null", []],
                                              [mine(10), 8, HUGE, "}{", [["a"], ["a"], [b"\xff"]]],
                                              ["", 1, 1, "", []], ["x", 1, 1, "", []]]]
+    yield [wire.PAGE, 1, 1, []]                                   # twice the last one
     yield [wire.ACK, connection, 0, 0, 0]                         # not an edge's to say …
     yield [wire.JOB, 1, 0, []]
     yield [wire.READY, 1000]
@@ -112,7 +113,11 @@ def test_a_false_edge_at_the_router(stack):
         for _ in range(3):
             edge.say([wire.ADOPT, HUGE, 1, "nowhere"])
         edge.wait_for(wire.ADOPTED)
-        edge.wait_for(wire.PULL)
+        snapshot = edge.wait_for(wire.PULL)[1]
+        edge.say([wire.PAGE, snapshot, 0, [["SomeoneElse000000000000001", 1, 1, "null", [["a"]]],
+                                           [mine(11), 1, 1, "null", [["mine"]]]]])
+        until(lambda: stack.query(f"select 1 from {{s}}.subscriptions where connection_id = '{mine(11)}'"),
+              "a row of its own")
         for messages in (false_batches, false_facts):
             for message in messages(connection):
                 edge.say(message)
@@ -120,6 +125,8 @@ def test_a_false_edge_at_the_router(stack):
         edge.say([wire.LEAVING, 0], [wire.LEAVING, 0], [wire.ADOPT, 0, 0, ""])
         edge.say(*false_batches(connection))
         works(stack, client, connection)
+    assert not stack.query(f"select connection_id from {{s}}.connections where edge_id = '{EDGE}'"
+                           f" and connection_id not like '{EDGE}%'")
     row = stack.query(f"select metadata::text from {{s}}.connections where connection_id = '{connection}'")
     assert "stolen" not in row[0][0]
     assert not [event for event in stack.backend.seen(connection=connection)
