@@ -31,8 +31,7 @@ static struct channel_mark *find_mark(const struct channel *channel,
 {
     if (!channel)
         return NULL;
-    LIST_FOR_EACH(&channel->marks, link)
-    {
+    LIST_FOR_EACH(&channel->marks, link) {
         struct channel_mark *mark = LIST_ENTRY(link, struct channel_mark, of_channel);
         if (mark->holder == holder)
             return mark;
@@ -122,8 +121,7 @@ void channel_map_announce(struct channel_holder *holder)
 void channel_map_announced(struct channel_map *map, struct channel_holder *holder,
                            uint64_t first_waiting)
 {
-    LIST_FOR_EACH(&holder->marks, link)
-    {
+    LIST_FOR_EACH(&holder->marks, link) {
         struct channel_mark *mark = LIST_ENTRY(link, struct channel_mark, of_holder);
         if (mark->session != holder->session && mark->subscribed < first_waiting)
             remove_mark(map, mark);
@@ -132,8 +130,7 @@ void channel_map_announced(struct channel_map *map, struct channel_holder *holde
 
 void channel_map_forget(struct channel_map *map, struct channel_holder *holder)
 {
-    LIST_FOR_EACH(&holder->marks, link)
-    {
+    LIST_FOR_EACH(&holder->marks, link) {
         remove_mark(map, LIST_ENTRY(link, struct channel_mark, of_holder));
     }
 }
@@ -145,8 +142,7 @@ uint64_t channel_map_stamp(struct channel_map *map, struct span name)
     map->stamp++;
     if (!channel)
         return map->stamp;
-    LIST_FOR_EACH(&channel->marks, link)
-    {
+    LIST_FOR_EACH(&channel->marks, link) {
         LIST_ENTRY(link, struct channel_mark, of_channel)->holder->stamp = map->stamp;
     }
     return map->stamp;

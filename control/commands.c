@@ -32,8 +32,7 @@ static void free_answer(struct answer *answer)
 
 static void free_worker(struct worker_set *set, struct worker *worker)
 {
-    LIST_FOR_EACH(&worker->answers, link)
-    {
+    LIST_FOR_EACH(&worker->answers, link) {
         free_answer(LIST_ENTRY(link, struct answer, link_in_worker));
     }
     list_remove(&worker->link_in_set);
@@ -43,8 +42,7 @@ static void free_worker(struct worker_set *set, struct worker *worker)
 
 void worker_set_fini(struct worker_set *set)
 {
-    LIST_FOR_EACH(&set->workers, link)
-    {
+    LIST_FOR_EACH(&set->workers, link) {
         free_worker(set, LIST_ENTRY(link, struct worker, link_in_set));
     }
 }
@@ -66,8 +64,7 @@ void worker_unlinked(struct worker_set *set, struct link *link)
 
     if (!worker)
         return;
-    LIST_FOR_EACH(&worker->answers, answer_link)
-    {
+    LIST_FOR_EACH(&worker->answers, answer_link) {
         request_abandon(LIST_ENTRY(answer_link, struct answer, link_in_worker)->request);
     }
     link_set_data(link, NULL);

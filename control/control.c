@@ -44,8 +44,7 @@ static void apply_roll(struct control *control)
             bury(control, edge);
         }
     }
-    EDGE_SET_FOR_EACH(&control->edges, edge)
-    {
+    EDGE_SET_FOR_EACH(&control->edges, edge) {
         struct span id = span_of(edge->id, EDGE_ID_LENGTH);
         if (edge->is_on_roll && roll_standing(&control->roll, id) != ROLL_LIVE)
             edge_set_on_roll(&control->edges, edge, false);
@@ -417,8 +416,7 @@ static void measure_edges(const struct control *control)
 {
     size_t receipts = 0, parked = 0, buffered = 0, linked = 0;
 
-    EDGE_SET_FOR_EACH(&control->edges, edge)
-    {
+    EDGE_SET_FOR_EACH(&control->edges, edge) {
         receipts += edge->outbox.waiting;
         parked += outbox_parked(&edge->outbox);
         linked += edge->link != NULL;

@@ -27,8 +27,7 @@ static void forget(struct edge_set *set, struct edge *edge)
 
 void edge_set_fini(struct edge_set *set)
 {
-    EDGE_SET_FOR_EACH(set, edge)
-    {
+    EDGE_SET_FOR_EACH(set, edge) {
         forget(set, edge);
     }
     table_fini(&set->edges);
@@ -87,8 +86,7 @@ void edge_flush(struct edge *edge)
  * it has applied; so the question is asked again under a new one. */
 static void poll_again(struct edge *edge)
 {
-    LIST_FOR_EACH(&edge->polls, link)
-    {
+    LIST_FOR_EACH(&edge->polls, link) {
         struct parcel *parcel = LIST_ENTRY(link, struct parcel, poll.link);
         if (!outbox_is_waiting(&edge->outbox, parcel->poll.number))
             parcel->poll.number = outbox_append(&edge->outbox, parcel, parcel->poll.index);
@@ -179,8 +177,7 @@ static void end_poll(struct parcel *parcel)
 
 void edge_polled(struct edge *edge, uint64_t number)
 {
-    LIST_FOR_EACH(&edge->polls, link)
-    {
+    LIST_FOR_EACH(&edge->polls, link) {
         struct parcel *parcel = LIST_ENTRY(link, struct parcel, poll.link);
         if (parcel->poll.number == number) {
             end_poll(parcel);
@@ -236,8 +233,7 @@ static bool is_needed(const struct edge *edge, int64_t now_ms)
 
 void edge_set_sweep(struct edge_set *set, int64_t now_ms)
 {
-    EDGE_SET_FOR_EACH(set, edge)
-    {
+    EDGE_SET_FOR_EACH(set, edge) {
         if (!is_needed(edge, now_ms))
             forget(set, edge);
         else if (now_ms - edge->changed_ms >= set->peer_timeout_ms)

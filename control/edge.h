@@ -59,10 +59,10 @@ struct edge *edge_set_find(const struct edge_set *set, struct span id);
 struct edge *edge_set_get(struct edge_set *set, struct span id);
 
 /* Visits all; the current one may go meanwhile, no other, and none may be made. */
-#define EDGE_SET_FOR_EACH(set, edge)                                                     \
-    TABLE_FOR_EACH(&(set)->edges, edge##_link)                                           \
-    for (struct edge *edge = TABLE_ENTRY(edge##_link, struct edge, link_in_table); edge; \
-         edge = NULL)
+#define EDGE_SET_FOR_EACH(set, edge)                                                         \
+    TABLE_FOR_EACH(&(set)->edges, edge##_link)                                               \
+        for (struct edge *edge = TABLE_ENTRY(edge##_link, struct edge, link_in_table); edge; \
+             edge = NULL)
 
 /* ---- the link ---- */
 

@@ -34,8 +34,7 @@ static void free_request(struct request *request)
 
 static void free_all(struct list *list)
 {
-    LIST_FOR_EACH(list, link)
-    {
+    LIST_FOR_EACH(list, link) {
         free_request(LIST_ENTRY(link, struct request, link));
     }
 }
@@ -110,8 +109,7 @@ static void send_to_channel(struct request *request, size_t index)
     struct request_set *set = request->set;
     uint64_t stamp = channel_map_stamp(set->channels, request->commands[index].target);
 
-    EDGE_SET_FOR_EACH(set->edges, edge)
-    {
+    EDGE_SET_FOR_EACH(set->edges, edge) {
         if (!edge_is_concerned(set->edges, edge, stamp))
             continue;
         request->receipts++;
@@ -203,8 +201,7 @@ void request_begin(struct request *request)
 void request_set_warm(struct request_set *set)
 {
     set->is_warm = true;
-    LIST_FOR_EACH(&set->waiting, link)
-    {
+    LIST_FOR_EACH(&set->waiting, link) {
         start(LIST_ENTRY(link, struct request, link));
     }
 }
@@ -239,8 +236,7 @@ static bool channel_is_free(const struct request_set *set, struct span channel)
 {
     uint64_t stamp = channel_map_stamp(set->channels, channel);
 
-    EDGE_SET_FOR_EACH(set->edges, edge)
-    {
+    EDGE_SET_FOR_EACH(set->edges, edge) {
         if (edge_is_full(edge) && edge_is_concerned(set->edges, edge, stamp))
             return false;
     }

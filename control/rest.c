@@ -254,8 +254,7 @@ static void on_gone(void *context, struct http_request *http)
 static void on_draining_due(struct loop_timer *timer)
 {
     struct rest *rest = CONTAINER_OF(timer, struct rest, draining);
-    LIST_FOR_EACH(&rest->calls, link)
-    {
+    LIST_FOR_EACH(&rest->calls, link) {
         rest_answer_problem(LIST_ENTRY(link, struct rest_call, link), PROBLEM_NOT_APPLIED,
                             span_of(NULL, 0));
     }

@@ -35,8 +35,7 @@ static void free_router(struct roll_router *router)
 
 static void clear_view(struct roll *roll)
 {
-    TABLE_FOR_EACH(&roll->edges, link)
-    {
+    TABLE_FOR_EACH(&roll->edges, link) {
         table_remove(&roll->edges, link);
         free(TABLE_ENTRY(link, struct roll_edge, link));
     }
@@ -47,8 +46,7 @@ void roll_fini(struct roll *roll)
 {
     clear_view(roll);
     table_fini(&roll->edges);
-    LIST_FOR_EACH(&roll->routers, link)
-    {
+    LIST_FOR_EACH(&roll->routers, link) {
         free_router(LIST_ENTRY(link, struct roll_router, link));
     }
 }
@@ -60,8 +58,7 @@ static struct span router_name(const struct roll_router *router)
 
 static struct roll_router *find_router(const struct roll *roll, struct span name)
 {
-    LIST_FOR_EACH(&roll->routers, link)
-    {
+    LIST_FOR_EACH(&roll->routers, link) {
         struct roll_router *router = LIST_ENTRY(link, struct roll_router, link);
         if (span_equal(router_name(router), name))
             return router;
@@ -130,8 +127,7 @@ static void merge_word(struct roll *roll, const struct roll_word *word)
 static void merge_all(struct roll *roll)
 {
     clear_view(roll);
-    LIST_FOR_EACH(&roll->routers, router_link)
-    {
+    LIST_FOR_EACH(&roll->routers, router_link) {
         const struct roll_router *router = LIST_ENTRY(router_link, struct roll_router, link);
         for (size_t i = 0; i < router->count; i++)
             merge_word(roll, &router->words[i]);
@@ -152,8 +148,7 @@ static bool has_live_edge(const struct roll *roll, const struct roll_router *rou
 
 static void drop_old_routers(struct roll *roll, int64_t now_ms)
 {
-    LIST_FOR_EACH(&roll->routers, link)
-    {
+    LIST_FOR_EACH(&roll->routers, link) {
         struct roll_router *router = LIST_ENTRY(link, struct roll_router, link);
         if (now_ms - router->heard_ms > ROLL_KEEP_MS && !has_live_edge(roll, router))
             free_router(router);
@@ -201,8 +196,7 @@ uint64_t roll_epoch(const struct roll *roll, struct span id)
 size_t roll_router_count(const struct roll *roll)
 {
     size_t count = 0;
-    LIST_FOR_EACH(&roll->routers, link)
-    {
+    LIST_FOR_EACH(&roll->routers, link) {
         count += !span_is(router_name(LIST_ENTRY(link, struct roll_router, link)), ROLL_DATABASE);
     }
     return count;
@@ -211,8 +205,7 @@ size_t roll_router_count(const struct roll *roll)
 uint64_t roll_version(const struct roll *roll)
 {
     uint64_t highest = 0;
-    LIST_FOR_EACH(&roll->routers, link)
-    {
+    LIST_FOR_EACH(&roll->routers, link) {
         const struct roll_router *router = LIST_ENTRY(link, struct roll_router, link);
         if (router->version > highest && !span_is(router_name(router), ROLL_DATABASE))
             highest = router->version;

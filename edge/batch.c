@@ -111,8 +111,7 @@ void batch_pump_all(struct home *home)
 
 void batch_begin_session(struct home *home)
 {
-    TABLE_FOR_EACH(&home->edge->connections, link)
-    {
+    TABLE_FOR_EACH(&home->edge->connections, link) {
         struct connection *connection = TABLE_ENTRY(link, struct connection, link);
         if (connection->events.count > 0)
             batch_pump(connection);
@@ -186,8 +185,7 @@ bool batch_hand_over(struct home *home)
     batch_pump_all(home);
     if (!list_is_empty(&home->pumping))
         return false;
-    TABLE_FOR_EACH(&home->edge->connections, link)
-    {
+    TABLE_FOR_EACH(&home->edge->connections, link) {
         struct connection *connection = TABLE_ENTRY(link, struct connection, link);
         if (connection->handed_over_session == home->session || !connection->events.unsealed)
             continue;

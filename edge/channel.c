@@ -11,8 +11,7 @@ void channel_index_init(struct channel_index *index)
 
 void channel_index_fini(struct channel_index *index)
 {
-    TABLE_FOR_EACH(&index->by_name, link)
-    {
+    TABLE_FOR_EACH(&index->by_name, link) {
         struct channel *channel = TABLE_ENTRY(link, struct channel, link);
         channel_destroy(index, &channel);
     }

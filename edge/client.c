@@ -34,7 +34,7 @@ static void cut(struct client *client)
 void client_cut_all(struct edge *edge)
 {
     LIST_FOR_EACH(&edge->clients, link)
-    cut(LIST_ENTRY(link, struct client, link));
+        cut(LIST_ENTRY(link, struct client, link));
 }
 
 void client_refuse(struct client **client, int status, struct span detail, bool head_only)

@@ -40,8 +40,7 @@ static void on_check(struct loop_timer *timer)
 {
     struct controls *controls = CONTAINER_OF(timer, struct controls, check);
     struct edge *edge = controls->edge;
-    TABLE_FOR_EACH(&controls->by_name, link)
-    {
+    TABLE_FOR_EACH(&controls->by_name, link) {
         struct control *control = TABLE_ENTRY(link, struct control, link_by_name);
         if (!control->link && control->references == 0 &&
             edge_now_ms(edge) - control->gone_ms > edge->origins.keep_ms)
@@ -56,8 +55,7 @@ static void announce(struct controls *controls, struct control *control)
 {
     struct channel_index *channels = &controls->edge->channels;
     struct message_announced announced = {0};
-    TABLE_FOR_EACH(&channels->by_name, found)
-    {
+    TABLE_FOR_EACH(&channels->by_name, found) {
         const struct message_join join = {
             .channel = channel_name(TABLE_ENTRY(found, struct channel, link))};
         wire_put_join(link_packet(control->link), &join);
@@ -234,16 +232,14 @@ void controls_close(struct controls *controls)
 {
     if (!controls->edge)
         return;
-    TABLE_FOR_EACH(&controls->by_name, link)
-    {
+    TABLE_FOR_EACH(&controls->by_name, link) {
         struct control *control = TABLE_ENTRY(link, struct control, link_by_name);
         if (control->link)
             link_set_data(control->link, NULL);
         part(control, 0);
         joins_release(controls, control);
     }
-    TABLE_FOR_EACH(&controls->by_name, link)
-    {
+    TABLE_FOR_EACH(&controls->by_name, link) {
         forget(controls, TABLE_ENTRY(link, struct control, link_by_name));
     }
     table_fini(&controls->by_name);

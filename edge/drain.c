@@ -42,8 +42,7 @@ static void close_share(struct drain *drain)
     bool is_last_moment = left_ms <= DRAIN_STEP_MS;
     size_t open = edge->in_stage[STAGE_OPEN];
     size_t share = is_last_moment ? SIZE_MAX : open * DRAIN_STEP_MS / (size_t)left_ms + 1;
-    TABLE_FOR_EACH(&edge->connections, link)
-    {
+    TABLE_FOR_EACH(&edge->connections, link) {
         if (share > 0 && close_one(TABLE_ENTRY(link, struct connection, link), is_last_moment))
             share--;
     }

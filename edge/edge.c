@@ -140,8 +140,7 @@ void edge_destroy(void **actor)
     acceptor_close(&edge->acceptor);
     client_cut_all(edge);
     linger_cut_all(edge);
-    TABLE_FOR_EACH(&edge->connections, link)
-    {
+    TABLE_FOR_EACH(&edge->connections, link) {
         struct connection *connection = TABLE_ENTRY(link, struct connection, link);
         connection_forget(&connection);
     }
@@ -188,7 +187,7 @@ void edge_die(struct edge *edge, const char *why)
     log_error("this edge is dead, and ends to be started again", LOG_TEXT("why", why),
               LOG_UINT("connections", edge->connections.count));
     TABLE_FOR_EACH(&edge->connections, link)
-    close_with_restart(TABLE_ENTRY(link, struct connection, link));
+        close_with_restart(TABLE_ENTRY(link, struct connection, link));
     _exit(EXIT_FROZEN);
 }
 
@@ -214,7 +213,7 @@ static size_t queued_for_clients(const struct edge *edge)
 {
     size_t bytes = 0;
     TABLE_FOR_EACH(&edge->connections, link)
-    bytes += TABLE_ENTRY(link, struct connection, link)->outbox.bytes;
+        bytes += TABLE_ENTRY(link, struct connection, link)->outbox.bytes;
     return bytes;
 }
 

@@ -112,5 +112,5 @@ void linger_begin(struct edge *edge, int fd, struct outbox *rest)
 void linger_cut_all(struct edge *edge)
 {
     LIST_FOR_EACH(&edge->lingering, link)
-    end(LIST_ENTRY(link, struct linger_socket, link));
+        end(LIST_ENTRY(link, struct linger_socket, link));
 }

@@ -38,7 +38,7 @@ static void drop(struct origin_table *table, struct origin *origin)
 void origin_table_fini(struct origin_table *table)
 {
     LIST_FOR_EACH(&table->by_age, link)
-    drop(table, LIST_ENTRY(link, struct origin, age));
+        drop(table, LIST_ENTRY(link, struct origin, age));
     table_fini(&table->by_name);
 }
 
@@ -79,8 +79,7 @@ void origin_table_keep(struct origin_table *table, struct span name, const struc
 
 void origin_table_expire(struct origin_table *table, int64_t now_ms)
 {
-    LIST_FOR_EACH(&table->by_age, link)
-    {
+    LIST_FOR_EACH(&table->by_age, link) {
         struct origin *origin = LIST_ENTRY(link, struct origin, age);
         if (now_ms - origin->touched_ms <= table->keep_ms)
             return;

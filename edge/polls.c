@@ -25,8 +25,7 @@ void polls_watch(struct controls *controls, struct control *control, uint64_t nu
 
 void polls_answer(struct controls *controls, struct opening *opening, bool is_open)
 {
-    LIST_FOR_EACH(&opening->watchers, link)
-    {
+    LIST_FOR_EACH(&opening->watchers, link) {
         struct poll_watcher *watcher = LIST_ENTRY(link, struct poll_watcher, link);
         list_remove(&watcher->link);
         controls_tell_polled(controls, watcher->control, watcher->number, is_open);

@@ -133,8 +133,7 @@ void edge_rows_lost(struct edge *edge)
 
 void edges_on_database_ready(struct router *router)
 {
-    TABLE_FOR_EACH(&router->edges, link)
-    {
+    TABLE_FOR_EACH(&router->edges, link) {
         struct edge *edge = TABLE_ENTRY(link, struct edge, by_id);
         edge->projection.is_stale = true;
         edge_rows_lost(edge);

@@ -53,7 +53,7 @@ static void remove_membership(struct change_set *set, struct membership_change *
 static void remove_memberships(struct change_set *set, struct connection_change *change)
 {
     LIST_FOR_EACH(&change->memberships, link)
-    remove_membership(set, LIST_ENTRY(link, struct membership_change, of_change));
+        remove_membership(set, LIST_ENTRY(link, struct membership_change, of_change));
 }
 
 static struct membership_change *membership_new(struct span connection, struct span channel)
@@ -173,7 +173,7 @@ void change_set_destroy(struct change_set **set)
     if (!ending)
         return;
     LIST_FOR_EACH(&ending->in_order, link)
-    remove_change(ending, LIST_ENTRY(link, struct connection_change, of_set));
+        remove_change(ending, LIST_ENTRY(link, struct connection_change, of_set));
     table_fini(&ending->changes);
     table_fini(&ending->memberships);
     free(ending);
@@ -184,8 +184,7 @@ void change_set_destroy(struct change_set **set)
 static void move_change(struct change_set *from, struct change_set *to,
                         struct connection_change *change)
 {
-    LIST_FOR_EACH(&change->memberships, link)
-    {
+    LIST_FOR_EACH(&change->memberships, link) {
         struct membership_change *membership =
             LIST_ENTRY(link, struct membership_change, of_change);
         table_remove(&from->memberships, &membership->by_key);

@@ -109,7 +109,7 @@ static void die(struct edge *edge)
     roll_bury(router, edge_id(edge), edge->epoch);
     orphans_forget(router, edge_id(edge));
     LIST_FOR_EACH(&edge->connections, link)
-    connection_orphan(LIST_ENTRY(link, struct connection, of_edge), CODE_GONE);
+        connection_orphan(LIST_ENTRY(link, struct connection, of_edge), CODE_GONE);
     edge_check_gone_later(edge);
 }
 
@@ -166,8 +166,7 @@ static void judge(struct edge *edge)
 
 void death_check(struct router *router)
 {
-    TABLE_FOR_EACH(&router->edges, link)
-    {
+    TABLE_FOR_EACH(&router->edges, link) {
         struct edge *edge = TABLE_ENTRY(link, struct edge, by_id);
         if (edge->state == EDGE_LIVE && !edge_is_heard(edge, router->config->peer_timeout_ms))
             judge(edge);

@@ -68,8 +68,7 @@ void dispatch_unqueue(struct connection *connection)
 /* A router that is leaving still speaks for edges that cannot speak for themselves. */
 static struct connection *first_of(const struct router *router, const struct list *queue)
 {
-    LIST_FOR_EACH(queue, link)
-    {
+    LIST_FOR_EACH(queue, link) {
         struct connection *connection = LIST_ENTRY(link, struct connection, place);
         if (!router->is_draining || edge_is_gone(connection->edge))
             return connection;
@@ -107,8 +106,7 @@ static void expire_open(struct connection *connection)
 
 void dispatch_expire_opens(struct router *router)
 {
-    LIST_FOR_EACH(&router->dispatch.opens, link)
-    {
+    LIST_FOR_EACH(&router->dispatch.opens, link) {
         struct connection *connection = LIST_ENTRY(link, struct connection, place);
         if (is_too_late(router, connection))
             expire_open(connection);
@@ -128,8 +126,7 @@ static size_t gather_group(struct router *router, struct connection *first)
     size_t limit = first->group_limit;
     size_t bytes = 0, count = 0;
 
-    LIST_FOR_EACH(queue, link)
-    {
+    LIST_FOR_EACH(queue, link) {
         struct connection *connection = LIST_ENTRY(link, struct connection, place);
         bool may_go = !router->is_draining || edge_is_gone(connection->edge);
         if (connection->group != first->group)

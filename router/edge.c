@@ -153,7 +153,7 @@ static void take_link(struct edge *edge, struct link *link, const struct message
     free(edge->address);
     edge->address = span_dup(adopt->address);
     LIST_FOR_EACH(&edge->finished, finished)
-    LIST_ENTRY(finished, struct connection, of_edge)->ack_number = 0;
+        LIST_ENTRY(finished, struct connection, of_edge)->ack_number = 0;
 }
 
 void edge_on_adopt(struct router *router, struct link *link, const struct wire_message *message)
@@ -191,7 +191,7 @@ static void begin_to_leave(struct edge *edge)
     reconcile_stop(edge);
     projection_edge_state(edge, "leaving");
     LIST_FOR_EACH(&edge->connections, link)
-    connection_orphan(LIST_ENTRY(link, struct connection, of_edge), 1001);
+        connection_orphan(LIST_ENTRY(link, struct connection, of_edge), 1001);
     edge_check_gone_later(edge);
 }
 
@@ -231,8 +231,7 @@ void edge_on_received(struct router *router, struct link *link)
     (void)router;
     if (!edge)
         return;
-    LIST_FOR_EACH(&edge->finished, place)
-    {
+    LIST_FOR_EACH(&edge->finished, place) {
         struct connection *connection = LIST_ENTRY(place, struct connection, of_edge);
         if (connection->ack_number > link_received(link))
             break;
@@ -260,7 +259,7 @@ void edge_live(struct edge *edge)
     answer_adopt(edge);
     projection_go_on(edge);
     LIST_FOR_EACH(&edge->connections, link)
-    connection_go_on(LIST_ENTRY(link, struct connection, of_edge));
+        connection_go_on(LIST_ENTRY(link, struct connection, of_edge));
     if (edge->has_said_leaving)
         begin_to_leave(edge);
     else if (edge->snapshot.is_wanted)
@@ -274,8 +273,7 @@ void edge_tick(struct edge *edge)
     int64_t age_ms = loop_now_ms(router->loop) - edge->adopted_ms;
 
     if (age_ms > 2 * router->config->peer_timeout_ms) {
-        LIST_FOR_EACH(&edge->finished, place)
-        {
+        LIST_FOR_EACH(&edge->finished, place) {
             struct connection *connection = LIST_ENTRY(place, struct connection, of_edge);
             if (connection->ack_number == 0)
                 connection_destroy(&connection);

@@ -55,8 +55,7 @@ static void show_batch(struct connection *connection, const struct batch *batch,
 
 static bool is_under_way(const struct connection *connection, uint64_t first)
 {
-    LIST_FOR_EACH(&connection->batches, link)
-    {
+    LIST_FOR_EACH(&connection->batches, link) {
         if (LIST_ENTRY(link, struct batch, link)->first == first)
             return true;
     }

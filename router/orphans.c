@@ -27,7 +27,7 @@ static void remove_suspect(struct orphans *orphans, struct suspect *suspect)
 static void remove_all(struct orphans *orphans)
 {
     TABLE_FOR_EACH(&orphans->suspects, link)
-    remove_suspect(orphans, TABLE_ENTRY(link, struct suspect, by_id));
+        remove_suspect(orphans, TABLE_ENTRY(link, struct suspect, by_id));
 }
 
 void orphans_fini(struct orphans *orphans)
@@ -101,8 +101,7 @@ static void forget_unseen(struct router *router)
 {
     struct orphans *orphans = &router->orphans;
 
-    TABLE_FOR_EACH(&orphans->suspects, link)
-    {
+    TABLE_FOR_EACH(&orphans->suspects, link) {
         struct suspect *suspect = TABLE_ENTRY(link, struct suspect, by_id);
         if (!suspect->was_seen) {
             remove_suspect(orphans, suspect);
@@ -169,8 +168,7 @@ static void claim_orphans(struct router *router)
 {
     int64_t now_ms = loop_now_ms(router->loop);
 
-    TABLE_FOR_EACH(&router->orphans.suspects, link)
-    {
+    TABLE_FOR_EACH(&router->orphans.suspects, link) {
         struct suspect *suspect = TABLE_ENTRY(link, struct suspect, by_id);
         if (now_ms - suspect->since_ms < 2 * router->config->peer_timeout_ms ||
             is_heard(router, suspect))
@@ -251,5 +249,5 @@ void orphans_on_database_down(struct router *router)
     loop_timer_stop(router->loop, &orphans->timer);
     orphans->has_scanned = false;
     TABLE_FOR_EACH(&orphans->suspects, link)
-    TABLE_ENTRY(link, struct suspect, by_id)->beat = -1;
+        TABLE_ENTRY(link, struct suspect, by_id)->beat = -1;
 }

@@ -66,7 +66,7 @@ void edge_projection_drop(struct edge *edge)
     projection->unit = NULL;
     list_remove(&projection->of_dirty);
     LIST_FOR_EACH(&projection->sets, link)
-    remove_set(edge, LIST_ENTRY(link, struct change_set, link));
+        remove_set(edge, LIST_ENTRY(link, struct change_set, link));
 }
 
 static void write_later(struct edge *edge, int64_t delay_ms)
@@ -250,8 +250,7 @@ void projection_go_on(struct edge *edge)
 
 void projection_on_database_down(struct router *router)
 {
-    TABLE_FOR_EACH(&router->edges, link)
-    {
+    TABLE_FOR_EACH(&router->edges, link) {
         struct edge *edge = TABLE_ENTRY(link, struct edge, by_id);
         edge_projection_drop(edge);
         edge->projection.is_stale = true;
@@ -263,8 +262,7 @@ int64_t projection_lag_ms(const struct router *router)
 {
     int64_t now_ms = loop_now_ms(router->loop), oldest_ms = now_ms;
 
-    TABLE_FOR_EACH(&router->edges, link)
-    {
+    TABLE_FOR_EACH(&router->edges, link) {
         const struct edge *edge = TABLE_ENTRY(link, struct edge, by_id);
         const struct change_set *set = LIST_FIRST(&edge->projection.sets, struct change_set, link);
         if (set && set->oldest_ms < oldest_ms)

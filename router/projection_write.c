@@ -62,8 +62,7 @@ static void put_connections(struct statement *statement, const struct change_set
 {
     struct database_array *columns = statement->columns;
 
-    LIST_FOR_EACH(&set->in_order, link)
-    {
+    LIST_FOR_EACH(&set->in_order, link) {
         const struct connection_change *change = LIST_ENTRY(link, struct connection_change, of_set);
         if (!change->has_row || change->is_deleted)
             continue;
@@ -81,11 +80,9 @@ static void put_connections(struct statement *statement, const struct change_set
 static void gather_memberships(const struct change_set *set, bool is_member,
                                struct database_array *ids, struct database_array *channels)
 {
-    LIST_FOR_EACH(&set->in_order, link)
-    {
+    LIST_FOR_EACH(&set->in_order, link) {
         const struct connection_change *change = LIST_ENTRY(link, struct connection_change, of_set);
-        LIST_FOR_EACH(&change->memberships, inner)
-        {
+        LIST_FOR_EACH(&change->memberships, inner) {
             const struct membership_change *membership =
                 LIST_ENTRY(inner, struct membership_change, of_change);
             if (membership->is_member != is_member)
@@ -100,8 +97,7 @@ static void put_memberships(struct statement *statement, const struct change_set
 {
     struct database_array *columns = statement->columns;
 
-    LIST_FOR_EACH(&set->in_order, link)
-    {
+    LIST_FOR_EACH(&set->in_order, link) {
         const struct connection_change *change = LIST_ENTRY(link, struct connection_change, of_set);
         if (change->is_whole && !change->is_deleted)
             database_array_add_text(&columns[0], connection_change_id(change));
@@ -118,8 +114,7 @@ static void put_memberships(struct statement *statement, const struct change_set
 
 static void gather_deleted(const struct change_set *set, struct database_array *ids)
 {
-    LIST_FOR_EACH(&set->in_order, link)
-    {
+    LIST_FOR_EACH(&set->in_order, link) {
         const struct connection_change *change = LIST_ENTRY(link, struct connection_change, of_set);
         if (change->is_deleted)
             database_array_add_text(ids, connection_change_id(change));
@@ -137,8 +132,8 @@ static void delete_connections(struct statement *statement, const struct change_
 static void prune(struct statement *statement)
 {
     LIST_FOR_EACH(&statement->edge->connections, link)
-    database_array_add_text(&statement->columns[0],
-                            connection_id(LIST_ENTRY(link, struct connection, of_edge)));
+        database_array_add_text(&statement->columns[0],
+                                connection_id(LIST_ENTRY(link, struct connection, of_edge)));
     add(statement, &query_prune_connections, 1);
 }
 

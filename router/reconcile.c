@@ -25,8 +25,7 @@ void snapshot_init(struct snapshot *snapshot)
 
 static void forget_finished(struct snapshot *snapshot)
 {
-    TABLE_FOR_EACH(&snapshot->finished, link)
-    {
+    TABLE_FOR_EACH(&snapshot->finished, link) {
         struct finished *finished = TABLE_ENTRY(link, struct finished, by_id);
         table_remove(&snapshot->finished, link);
         free(finished);

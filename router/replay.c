@@ -225,8 +225,7 @@ static void record(struct replay *replay)
 
 void replays_go_on(struct router *router)
 {
-    LIST_FOR_EACH(&router->replays.recording, link)
-    {
+    LIST_FOR_EACH(&router->replays.recording, link) {
         struct replay *replay = LIST_ENTRY(link, struct replay, place);
         if (!replay->unit)
             record(replay);
@@ -243,7 +242,7 @@ void replays_fini(struct router *router)
     struct replays *replays = &router->replays;
 
     TABLE_FOR_EACH(&replays->by_id, link)
-    replay_destroy(TABLE_ENTRY(link, struct replay, by_id));
+        replay_destroy(TABLE_ENTRY(link, struct replay, by_id));
     table_fini(&replays->by_id);
     replay_claimants_forget(replays);
     table_fini(&replays->claimants);

@@ -42,7 +42,7 @@ static void forget_claimant(struct replays *replays, struct claimant *claimant)
 void replay_claimants_forget(struct replays *replays)
 {
     TABLE_FOR_EACH(&replays->claimants, link)
-    forget_claimant(replays, TABLE_ENTRY(link, struct claimant, by_name));
+        forget_claimant(replays, TABLE_ENTRY(link, struct claimant, by_name));
 }
 
 static struct claimant *find_claimant(struct router *router, struct span name, int64_t beat)
@@ -106,8 +106,7 @@ static void watch_claimants(struct router *router, const struct database_answer 
     for (size_t row = 0; row < database_rows(answer, ANSWER_CLAIMANTS); row++)
         watch(router, database_cell(answer, ANSWER_CLAIMANTS, row, 0),
               database_cell_integer(answer, ANSWER_CLAIMANTS, row, 1, 0));
-    TABLE_FOR_EACH(&replays->claimants, link)
-    {
+    TABLE_FOR_EACH(&replays->claimants, link) {
         struct claimant *claimant = TABLE_ENTRY(link, struct claimant, by_name);
         if (claimant->was_seen)
             claimant->was_seen = false;
@@ -141,7 +140,7 @@ static void look(struct router *router)
     char room[DATABASE_NUMBER_SIZE];
 
     TABLE_FOR_EACH(&replays->by_id, link)
-    database_array_add_integer(&held, TABLE_ENTRY(link, struct replay, by_id)->id);
+        database_array_add_integer(&held, TABLE_ENTRY(link, struct replay, by_id)->id);
     const struct database_value values[] = {
         database_text(span_text(router->name)),
         database_array_value(&held),

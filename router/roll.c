@@ -19,7 +19,7 @@ static void on_turn(struct loop_deferred *deferred)
     struct router *router = CONTAINER_OF(deferred, struct router, roll.turn);
 
     LIST_FOR_EACH(&router->workers.workers, link)
-    roll_send(router, LIST_ENTRY(link, struct worker, of_pool)->link);
+        roll_send(router, LIST_ENTRY(link, struct worker, of_pool)->link);
 }
 
 void roll_init(struct roll *roll)
@@ -41,7 +41,7 @@ void roll_fini(struct roll *roll)
 {
     loop_undefer(&roll->turn);
     LIST_FOR_EACH(&roll->dead_in_order, link)
-    forget(roll, LIST_ENTRY(link, struct dead_edge, in_order));
+        forget(roll, LIST_ENTRY(link, struct dead_edge, in_order));
     table_fini(&roll->dead);
 }
 
@@ -72,15 +72,13 @@ static size_t list_live(const struct router *router, struct record_roll_entry *e
 {
     size_t count = 0;
 
-    TABLE_FOR_EACH(&router->edges, link)
-    {
+    TABLE_FOR_EACH(&router->edges, link) {
         const struct edge *edge = TABLE_ENTRY(link, struct edge, by_id);
         if (is_on_roll(edge))
             entries[count++] =
                 (struct record_roll_entry){.edge = edge_id(edge), .epoch = edge->epoch};
     }
-    TABLE_FOR_EACH(&router->orphans.suspects, link)
-    {
+    TABLE_FOR_EACH(&router->orphans.suspects, link) {
         const struct suspect *suspect = TABLE_ENTRY(link, struct suspect, by_id);
         struct span id = span_of(suspect->id, suspect->id_length);
         if (suspect->is_live && !suspect->has_moved && !edge_find(router, id))
@@ -93,8 +91,7 @@ static size_t list_dead(const struct roll *roll, struct record_roll_entry *entri
 {
     size_t count = 0;
 
-    LIST_FOR_EACH(&roll->dead_in_order, link)
-    {
+    LIST_FOR_EACH(&roll->dead_in_order, link) {
         const struct dead_edge *dead = LIST_ENTRY(link, struct dead_edge, in_order);
         entries[count++] = (struct record_roll_entry){.edge = span_of(dead->id, dead->id_length),
                                                       .epoch = dead->epoch};
@@ -151,8 +148,7 @@ void roll_expire(struct router *router)
 {
     struct roll *roll = &router->roll;
 
-    LIST_FOR_EACH(&roll->dead_in_order, link)
-    {
+    LIST_FOR_EACH(&roll->dead_in_order, link) {
         struct dead_edge *dead = LIST_ENTRY(link, struct dead_edge, in_order);
         if (loop_now_ms(router->loop) - dead->ended_ms < ROLL_KEEP_MS)
             break;

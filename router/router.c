@@ -131,7 +131,7 @@ static int bind_links(struct router *router)
 static void tick_edges(struct router *router)
 {
     TABLE_FOR_EACH(&router->edges, link)
-    edge_tick(TABLE_ENTRY(link, struct edge, by_id));
+        edge_tick(TABLE_ENTRY(link, struct edge, by_id));
 }
 
 static void on_tick(struct loop_timer *timer)
@@ -188,8 +188,7 @@ int router_create(struct lifecycle *lifecycle, struct loop *loop, const struct c
 
 static void destroy_edges(struct router *router)
 {
-    TABLE_FOR_EACH(&router->edges, link)
-    {
+    TABLE_FOR_EACH(&router->edges, link) {
         struct edge *edge = TABLE_ENTRY(link, struct edge, by_id);
         edge_destroy(&edge);
     }
@@ -206,7 +205,7 @@ void router_destroy(void **actor)
     destroy_edges(router);
     replays_fini(router);
     LIST_FOR_EACH(&router->workers.workers, link)
-    dispatch_take_back(router, LIST_ENTRY(link, struct worker, of_pool));
+        dispatch_take_back(router, LIST_ENTRY(link, struct worker, of_pool));
     link_set_destroy(&router->links);
     worker_pool_fini(&router->workers);
     dispatch_fini(&router->dispatch);
@@ -243,8 +242,7 @@ void router_drain(void *actor)
  * PostgreSQL is there (else the next router finds them). */
 static bool has_gone_edges(const struct router *router)
 {
-    TABLE_FOR_EACH(&router->edges, link)
-    {
+    TABLE_FOR_EACH(&router->edges, link) {
         const struct edge *edge = TABLE_ENTRY(link, struct edge, by_id);
         if (edge_is_gone(edge) && (edge->connection_count > 0 || store_is_ready(router)))
             return true;
@@ -323,8 +321,7 @@ static size_t count_open(const struct router *router, size_t *ret_edges)
     size_t connections = 0;
 
     *ret_edges = 0;
-    TABLE_FOR_EACH(&router->edges, link)
-    {
+    TABLE_FOR_EACH(&router->edges, link) {
         const struct edge *edge = TABLE_ENTRY(link, struct edge, by_id);
         *ret_edges += !edge_is_gone(edge);
         connections += edge->connection_count;

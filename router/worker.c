@@ -22,7 +22,7 @@ static void worker_free(struct worker_pool *pool, struct worker *worker)
 void worker_pool_fini(struct worker_pool *pool)
 {
     LIST_FOR_EACH(&pool->workers, link)
-    worker_free(pool, LIST_ENTRY(link, struct worker, of_pool));
+        worker_free(pool, LIST_ENTRY(link, struct worker, of_pool));
 }
 
 static uint64_t free_credits(const struct worker *worker)
@@ -34,8 +34,7 @@ struct worker *worker_pool_pick(const struct worker_pool *pool)
 {
     struct worker *best = NULL;
 
-    LIST_FOR_EACH(&pool->workers, link)
-    {
+    LIST_FOR_EACH(&pool->workers, link) {
         struct worker *worker = LIST_ENTRY(link, struct worker, of_pool);
         if (free_credits(worker) > (best ? free_credits(best) : 0) && !link_is_full(worker->link))
             best = worker;
@@ -48,7 +47,7 @@ uint64_t worker_pool_credits(const struct worker_pool *pool)
     uint64_t sum = 0;
 
     LIST_FOR_EACH(&pool->workers, link)
-    sum += free_credits(LIST_ENTRY(link, struct worker, of_pool));
+        sum += free_credits(LIST_ENTRY(link, struct worker, of_pool));
     return sum;
 }
 

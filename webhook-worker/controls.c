@@ -15,8 +15,7 @@ void controls_init(struct controls *controls)
 void controls_fini(struct controls *controls)
 {
     ASSERT(list_is_empty(&controls->parked));
-    LIST_FOR_EACH(&controls->peers, link)
-    {
+    LIST_FOR_EACH(&controls->peers, link) {
         struct control_peer *control = LIST_ENTRY(link, struct control_peer, link);
         ASSERT(list_is_empty(&control->jobs));
         list_remove(&control->link);
@@ -33,8 +32,7 @@ static struct control_peer *choose(const struct controls *controls, struct span 
 {
     struct control_peer *best = NULL;
     uint64_t best_weight = 0;
-    LIST_FOR_EACH(&controls->peers, link)
-    {
+    LIST_FOR_EACH(&controls->peers, link) {
         struct control_peer *control = LIST_ENTRY(link, struct control_peer, link);
         uint64_t weight = rendezvous_weight(connection, control->hash);
         if (link_is_full(control->peer) || (best && weight <= best_weight))
@@ -73,7 +71,7 @@ static void send_parked(struct controls *controls)
 void controls_pass_on(struct controls *controls, struct span encoded)
 {
     LIST_FOR_EACH(&controls->peers, link)
-    buffer_append_span(link_packet(LIST_ENTRY(link, struct control_peer, link)->peer), encoded);
+        buffer_append_span(link_packet(LIST_ENTRY(link, struct control_peer, link)->peer), encoded);
 }
 
 static void on_up(void *context, struct link *peer)

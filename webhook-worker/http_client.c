@@ -230,8 +230,7 @@ static void pool_init(struct http_pool *pool, struct http_client *client)
 
 static void destroy_transfers(struct list *transfers)
 {
-    LIST_FOR_EACH(transfers, link)
-    {
+    LIST_FOR_EACH(transfers, link) {
         struct transfer *transfer = LIST_ENTRY(link, struct transfer, link);
         transfer_destroy(&transfer);
     }
@@ -239,8 +238,7 @@ static void destroy_transfers(struct list *transfers)
 
 static void pool_fini(struct http_pool *pool)
 {
-    LIST_FOR_EACH(&pool->running, link)
-    {
+    LIST_FOR_EACH(&pool->running, link) {
         struct transfer *transfer = LIST_ENTRY(link, struct transfer, link);
         transfer_end(pool, transfer);
         transfer_release(pool, transfer);

@@ -28,7 +28,7 @@ static void roll_forget(struct rolls *rolls, struct roll *roll)
 void rolls_fini(struct rolls *rolls)
 {
     TABLE_FOR_EACH(&rolls->by_router, link)
-    roll_forget(rolls, TABLE_ENTRY(link, struct roll, link));
+        roll_forget(rolls, TABLE_ENTRY(link, struct roll, link));
     table_fini(&rolls->by_router);
 }
 
@@ -50,8 +50,7 @@ static struct roll *roll_new(struct rolls *rolls, struct span router)
 
 static void forget_old(struct rolls *rolls, int64_t now_ms)
 {
-    TABLE_FOR_EACH(&rolls->by_router, link)
-    {
+    TABLE_FOR_EACH(&rolls->by_router, link) {
         struct roll *roll = TABLE_ENTRY(link, struct roll, link);
         if (roll->is_gone && now_ms - roll->gone_at_ms >= rolls->keep_ms)
             roll_forget(rolls, roll);
@@ -87,22 +86,21 @@ void rolls_router_down(struct rolls *rolls, struct span router, int64_t now_ms)
 void rolls_put(const struct rolls *rolls, struct buffer *packet)
 {
     TABLE_FOR_EACH(&rolls->by_router, link)
-    buffer_append_span(packet, buffer_span(&TABLE_ENTRY(link, struct roll, link)->encoded));
+        buffer_append_span(packet, buffer_span(&TABLE_ENTRY(link, struct roll, link)->encoded));
 }
 
 size_t rolls_live_edges(const struct rolls *rolls)
 {
     size_t count = 0;
     TABLE_FOR_EACH(&rolls->by_router, link)
-    count += TABLE_ENTRY(link, struct roll, link)->live_count;
+        count += TABLE_ENTRY(link, struct roll, link)->live_count;
     return count;
 }
 
 uint64_t rolls_version(const struct rolls *rolls)
 {
     uint64_t version = 0;
-    TABLE_FOR_EACH(&rolls->by_router, link)
-    {
+    TABLE_FOR_EACH(&rolls->by_router, link) {
         const struct roll *roll = TABLE_ENTRY(link, struct roll, link);
         if (roll->version > version)
             version = roll->version;

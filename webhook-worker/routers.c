@@ -36,8 +36,7 @@ static void say_ready(struct router_peer *router, uint64_t credits)
 void routers_ready(struct worker *worker)
 {
     uint64_t concurrency = worker->config->webhook_concurrency;
-    LIST_FOR_EACH(&worker->routers.peers, link)
-    {
+    LIST_FOR_EACH(&worker->routers.peers, link) {
         struct router_peer *router = LIST_ENTRY(link, struct router_peer, link);
         say_ready(router, worker->is_draining ? 0 : routers_credits(concurrency, router->waiting));
     }
@@ -50,8 +49,7 @@ void routers_ready_later(struct worker *worker)
 
 bool routers_have_received(const struct routers *routers)
 {
-    LIST_FOR_EACH(&routers->peers, link)
-    {
+    LIST_FOR_EACH(&routers->peers, link) {
         const struct router_peer *router = LIST_ENTRY(link, struct router_peer, link);
         if (link_received(router->peer) < router->last_number)
             return false;
@@ -61,8 +59,7 @@ bool routers_have_received(const struct routers *routers)
 
 void routers_abort_jobs(struct routers *routers)
 {
-    LIST_FOR_EACH(&routers->peers, link)
-    {
+    LIST_FOR_EACH(&routers->peers, link) {
         struct router_peer *router = LIST_ENTRY(link, struct router_peer, link);
         while (!list_is_empty(&router->jobs))
             job_finish(LIST_FIRST(&router->jobs, struct job, of_router), JOB_ABORTED, 0, 0,
@@ -73,8 +70,7 @@ void routers_abort_jobs(struct routers *routers)
 uint64_t routers_free_credits(const struct routers *routers)
 {
     uint64_t free_credits = 0;
-    LIST_FOR_EACH(&routers->peers, link)
-    {
+    LIST_FOR_EACH(&routers->peers, link) {
         const struct router_peer *router = LIST_ENTRY(link, struct router_peer, link);
         if (router->credits > router->job_count)
             free_credits += router->credits - router->job_count;

@@ -60,8 +60,7 @@ void http_lingering_init(struct http_lingering *lingering, struct loop *loop)
 
 void http_lingering_fini(struct http_lingering *lingering)
 {
-    LIST_FOR_EACH(&lingering->connections, link)
-    {
+    LIST_FOR_EACH(&lingering->connections, link) {
         end(LIST_ENTRY(link, struct lingerer, link));
     }
 }

@@ -220,8 +220,7 @@ void http_server_drain(struct http_server *server, void (*on_drained)(void *cont
     server->is_draining = true;
     server->on_drained = on_drained;
     close(MHD_quiesce_daemon(server->daemon));
-    LIST_FOR_EACH(&server->connections, link)
-    {
+    LIST_FOR_EACH(&server->connections, link) {
         struct http_connection *connection = LIST_ENTRY(link, struct http_connection, link);
         if (!connection->request)
             cut(connection);
@@ -235,8 +234,7 @@ void http_server_close(struct http_server **server_place)
     if (!server)
         return;
     *server_place = NULL;
-    LIST_FOR_EACH(&server->connections, link)
-    {
+    LIST_FOR_EACH(&server->connections, link) {
         struct http_connection *connection = LIST_ENTRY(link, struct http_connection, link);
         connection->lingers = false;
         if (connection->request)

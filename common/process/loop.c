@@ -89,8 +89,7 @@ void loop_check_frozen(struct loop *loop)
 
 static bool has_polled_work(struct loop *loop)
 {
-    LIST_FOR_EACH(&loop->polled, link)
-    {
+    LIST_FOR_EACH(&loop->polled, link) {
         struct loop_polled *polled = LIST_ENTRY(link, struct loop_polled, link);
         if (polled->has_work(polled))
             return true;

@@ -157,8 +157,7 @@ static void transport_linger(struct link_set *set)
 {
     struct binder *binder = binder_of(set);
     binder->is_leaving = true;
-    TABLE_FOR_EACH(&binder->by_routing_id, each)
-    {
+    TABLE_FOR_EACH(&binder->by_routing_id, each) {
         const struct peer *peer = TABLE_ENTRY(each, struct peer, by_routing_id);
         if (link_silent_ms(&peer->link) >= set->options.peer_timeout_ms)
             table_remove(&binder->by_routing_id, each);
@@ -194,7 +193,7 @@ static void transport_destroy(struct link_set *set)
     table_fini(&binder->by_routing_id);
     table_fini(&binder->by_key);
     TABLE_FOR_EACH(&binder->topics, each)
-    free(TABLE_ENTRY(each, struct topic, by_name));
+        free(TABLE_ENTRY(each, struct topic, by_name));
     table_fini(&binder->topics);
     free(binder->accept_roles);
     link_set_fini(set);

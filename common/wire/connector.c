@@ -347,8 +347,7 @@ static const struct link_transport transport = {
 
 static struct target *find_target(struct connector *connector, const char *address)
 {
-    LIST_FOR_EACH(&connector->set.links, each)
-    {
+    LIST_FOR_EACH(&connector->set.links, each) {
         struct target *target = target_of(LIST_ENTRY(each, struct link, link));
         if (target->link.state != LINK_DEAD && strcmp(target->address, address) == 0)
             return target;
@@ -390,7 +389,7 @@ static void on_resolved(void *context, const struct resolver_result *result)
     if (result->is_complete) {
         connector->is_resolved = true;
         LIST_FOR_EACH(&connector->set.links, each)
-        target_of(LIST_ENTRY(each, struct link, link))->is_listed = false;
+            target_of(LIST_ENTRY(each, struct link, link))->is_listed = false;
     }
     for (size_t i = 0; i < result->count; i++) {
         struct target *target = find_target(connector, result->addresses[i].text);

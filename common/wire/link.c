@@ -18,8 +18,7 @@ bool link_name_is_valid(struct span name)
 static void reap(struct loop_deferred *deferred)
 {
     struct link_set *set = CONTAINER_OF(deferred, struct link_set, reap);
-    LIST_FOR_EACH(&set->links, each)
-    {
+    LIST_FOR_EACH(&set->links, each) {
         struct link *link = LIST_ENTRY(each, struct link, link);
         if (link->state != LINK_DEAD)
             continue;
@@ -189,10 +188,9 @@ void link_set_destroy(struct link_set **set_place)
         return;
     *set_place = NULL;
     LIST_FOR_EACH(&set->links, each)
-    link_say_farewell(LIST_ENTRY(each, struct link, link));
+        link_say_farewell(LIST_ENTRY(each, struct link, link));
     set->transport->linger(set);
-    LIST_FOR_EACH(&set->links, each)
-    {
+    LIST_FOR_EACH(&set->links, each) {
         struct link *link = LIST_ENTRY(each, struct link, link);
         link_fini(link);
         set->transport->release(link);

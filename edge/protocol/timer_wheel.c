@@ -56,8 +56,7 @@ void timer_wheel_start(struct timer_wheel *wheel, struct wheel_timer *timer, int
 static void collect(struct timer_wheel *wheel, int64_t slot, int64_t now_slot, struct list *due)
 {
     struct list *timers = &wheel->slots[index_of(slot)];
-    LIST_FOR_EACH(timers, link)
-    {
+    LIST_FOR_EACH(timers, link) {
         if (LIST_ENTRY(link, struct wheel_timer, link)->due_slot > now_slot)
             continue;
         list_remove(link);

@@ -70,8 +70,7 @@ static void on_request(struct server_peer *peer, const struct server_request *re
 
 static void publish(void)
 {
-    LIST_FOR_EACH(&members, link)
-    {
+    LIST_FOR_EACH(&members, link) {
         struct server_peer *peer = LIST_ENTRY(link, struct server_peer, link);
         ssize_t written =
             send(peer->source.fd, frames.data, frames.length, MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -82,8 +81,7 @@ static void publish(void)
             poller_modify(&peer->source, EPOLLIN | EPOLLOUT);
         }
     }
-    LIST_FOR_EACH(&publishers, link)
-    {
+    LIST_FOR_EACH(&publishers, link) {
         struct server_peer *peer = LIST_ENTRY(link, struct server_peer, link);
         list_remove(link);
         server_answer(peer, "", (struct span){0});

@@ -10,8 +10,7 @@ struct item {
 static int order(struct list *list)
 {
     int digits = 0;
-    LIST_FOR_EACH(list, link)
-    {
+    LIST_FOR_EACH(list, link) {
         digits = digits * 10 + LIST_ENTRY(link, struct item, link)->number;
     }
     return digits;
@@ -55,8 +54,7 @@ static void test_remove_while_walking(void **state)
     list_init(&list);
     for (int i = 0; i < 4; i++)
         list_append(&list, &items[i].link);
-    LIST_FOR_EACH(&list, link)
-    {
+    LIST_FOR_EACH(&list, link) {
         if (LIST_ENTRY(link, struct item, link)->number % 2 == 0)
             list_remove(link);
     }

@@ -28,8 +28,7 @@ static void test_empty(void **state)
     table_init(&table);
     assert_null(table_find(&table, span_text("x")));
     assert_null(table_first(&table));
-    TABLE_FOR_EACH(&table, link)
-    {
+    TABLE_FOR_EACH(&table, link) {
         fail();
     }
     table_fini(&table);
@@ -64,8 +63,7 @@ static void test_walk_visits_each_once_and_may_remove(void **state)
     table_init(&table);
     for (int i = 0; i < MANY; i++)
         table_insert(&table, &entries[i].link, span_text(entries[i].key));
-    TABLE_FOR_EACH(&table, link)
-    {
+    TABLE_FOR_EACH(&table, link) {
         struct entry *entry = TABLE_ENTRY(link, struct entry, link);
         assert_false(entry->seen);
         entry->seen = true;

@@ -13,7 +13,7 @@ static size_t memberships_of(struct change_set *set, const char *connection, boo
     size_t count = 0;
 
     LIST_FOR_EACH(&change->memberships, link)
-    count += LIST_ENTRY(link, struct membership_change, of_change)->is_member == is_member;
+        count += LIST_ENTRY(link, struct membership_change, of_change)->is_member == is_member;
     return count;
 }
 

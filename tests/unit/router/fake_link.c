@@ -135,7 +135,7 @@ void link_set_destroy(struct link_set **set)
     if (!*set)
         return;
     LIST_FOR_EACH(&(*set)->links, place)
-    free_link(LIST_ENTRY(place, struct link, of_set));
+        free_link(LIST_ENTRY(place, struct link, of_set));
     free(*set);
     *set = the_set = NULL;
 }

@@ -254,9 +254,8 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(test_no_commands), TEST(test_every_command), TEST(test_refusals),
-        TEST(test_group),       TEST(test_group_origin),  TEST(test_named_origin),
-        TEST(test_invalid),
+        TEST(test_no_commands),  TEST(test_every_command), TEST(test_refusals), TEST(test_group),
+        TEST(test_group_origin), TEST(test_named_origin),  TEST(test_invalid),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

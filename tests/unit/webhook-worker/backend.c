@@ -140,13 +140,12 @@ void backend_init(struct backend *backend, struct loop *loop)
 void backend_cut(struct backend *backend)
 {
     LIST_FOR_EACH(&backend->peers, link)
-    peer_destroy(LIST_ENTRY(link, struct peer, link));
+        peer_destroy(LIST_ENTRY(link, struct peer, link));
 }
 
 void backend_forget_answers(struct backend *backend)
 {
-    LIST_FOR_EACH(&backend->answers, link)
-    {
+    LIST_FOR_EACH(&backend->answers, link) {
         struct answer *answer = LIST_ENTRY(link, struct answer, link);
         list_remove(&answer->link);
         free(answer->text);
@@ -170,8 +169,7 @@ void backend_answer(struct backend *backend, const char *text)
     struct answer *answer = xcalloc(1, sizeof(*answer));
     answer->text = xstrdup(text);
     list_append(&backend->answers, &answer->link);
-    LIST_FOR_EACH(&backend->peers, link)
-    {
+    LIST_FOR_EACH(&backend->peers, link) {
         struct peer *peer = LIST_ENTRY(link, struct peer, link);
         if (!peer->is_waiting)
             continue;
@@ -193,8 +191,7 @@ void backend_answer_json(struct backend *backend, const char *json)
 
 void backend_say(struct backend *backend, const char *text)
 {
-    LIST_FOR_EACH(&backend->peers, link)
-    {
+    LIST_FOR_EACH(&backend->peers, link) {
         struct peer *peer = LIST_ENTRY(link, struct peer, link);
         if (peer->is_waiting)
             peer_send(peer, text);

@@ -142,7 +142,7 @@ static size_t targets(const struct scene *scene)
 {
     size_t count = 0;
     LIST_FOR_EACH(&scene->connector.set->links, each)
-    count++;
+        count++;
     return count;
 }
 
