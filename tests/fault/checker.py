@@ -162,7 +162,7 @@ def check_client(truth, client, items, problems):
         problems.add("delivered, never sent", (*who, max(delivered), sent))
     missing = [number for number in range(sent) if number not in delivered]
     if missing and not truth.expect.dead_letters:
-        check_missing(truth, client, who, missing, problems)
+        check_missing(truth, client, items, missing, problems)
     closes = {(item["digest"], item["events"][0]) for item in items
               if item["events"][0][0] == "CLOSE" and (item["status"] == 200 or truth.expect.dead_letters)}
     if not closes:
@@ -174,15 +174,28 @@ def check_client(truth, client, items, problems):
         problems.add("thrown out", (*who, client["edge"], client["end"]))
 
 
-def check_missing(truth, client, who, missing, problems):
-    """Only what was on its way to an edge that died may be missing, or what a client cut off."""
+def has_place(items, moment):
+    """Had the edge a place for a further batch at this moment? It has two of a connection under way
+    at most; what is written meanwhile waits in its memory."""
+    answered = {}
+    for item in items:
+        if item["status"] == 200 and numbers_of(item):
+            answered.setdefault(item["key"], item["answered_at"])
+    return sum(1 for at in answered.values() if at > moment) < 2
+
+
+def check_missing(truth, client, items, missing, problems):
+    """Only what was on its way to an edge that died may be missing, or waited there for the backend,
+    or what a client cut off."""
+    who = (client["name"], items[0]["connection"])
     if client["how"] in ("reset", "drop"):
         return
     deaths = truth.expect.killed_edges.get(client["edge"], [])
     if client["end"] == ("lost",) and deaths:
         death = min(deaths, key=lambda at: abs(at - client["ended_at"]))
-        early = [number for number in missing if client["sent_at"][number] < death - truth.expect.lost_seconds]
-        if early:
+        moment = death - truth.expect.lost_seconds
+        early = [number for number in missing if client["sent_at"][number] < moment]
+        if early and has_place(items, moment):
             problems.add("lost, though written long before the edge died", (*who, early[:3]))
         return
     if truth.is_lost(client) or client["name"] in truth.expect.slow_clients:

@@ -216,6 +216,7 @@ class Load:  # pylint: disable=too-many-instance-attributes
         self.publishing = False
         self.sending = False
         self.padding = ""
+        self.flooding = False
 
     # ---- connections ----
 
@@ -441,7 +442,11 @@ class Load:  # pylint: disable=too-many-instance-attributes
         self._task(self._flood(client, messages))
         return client.name
 
+    def is_flooding(self):
+        return self.flooding
+
     async def _flood(self, client, messages):
+        self.flooding = True
         for _ in range(messages):
             while not client.can_send():
                 if client.state != "open":
@@ -450,6 +455,7 @@ class Load:  # pylint: disable=too-many-instance-attributes
             client.send()
             await asyncio.sleep(0)
         client.padding = ""
+        self.flooding = False
 
     def end_of(self, name):
         client = next(client for client in self.clients if client.name == name)

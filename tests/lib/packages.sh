@@ -5,7 +5,8 @@
 source deploy/lib/packages.sh
 
 TEST_PACKAGES=(clang clang-format clang-tidy cppcheck shellcheck python3 python3-pytest python3-jwt
-    python3-jsonschema libcmocka-dev libwebsockets-dev libclang-rt-14-dev valgrind)
+    python3-jsonschema libcmocka-dev libwebsockets-dev libclang-rt-14-dev valgrind
+    chromium chromium-driver)
 
 install_packages() {
     install_missing "${BUILD_PACKAGES[@]}" "${RUN_PACKAGES[@]}" "${TEST_PACKAGES[@]}"

@@ -26,11 +26,16 @@ function element(tag, className, text) {
   return made
 }
 
+// FNV-1a: ids that are alike get colours that are not.
+function hash(text) {
+  let value = 2166136261
+  for (const character of text) value = Math.imul(value ^ character.codePointAt(0), 16777619)
+  return value >>> 0
+}
+
 function face(id, name) {
   const made = element('span', 'face', [...name][0]?.toUpperCase() ?? '?')
-  let hue = 0
-  for (const character of id) hue = (hue * 31 + character.codePointAt(0)) % 360
-  made.style.setProperty('--hue', hue)
+  made.style.setProperty('--hue', hash(id) % 360)
   made.title = name
   return made
 }
