@@ -150,7 +150,7 @@ def check_unopened(truth, client, connections, problems):
         items = truth.by_connection[connection]
         accepted = any(item["status"] == 200 and item["events"][0][0] == "OPEN" for item in items)
         closed = any(item["events"][0][0] == "CLOSE" for item in items)
-        if accepted and not closed:
+        if accepted and not closed and not is_unwritten(truth.expect, items):
             problems.add("the backend accepted, the client gave up, and no CLOSE", (client["name"], connection))
 
 
@@ -165,13 +165,20 @@ def check_client(truth, client, items, problems):
         check_missing(truth, client, items, missing, problems)
     closes = {(item["digest"], item["events"][0]) for item in items
               if item["events"][0][0] == "CLOSE" and (item["status"] == 200 or truth.expect.dead_letters)}
-    if not closes:
+    if not closes and not is_unwritten(truth.expect, items):
         problems.add("no CLOSE", (*who, client["end"]))
     for _, (_, code, _) in closes:
         if code not in codes_of(truth, client):
             problems.add("CLOSE with another code than the end had", (*who, code, client["how"], client["end"]))
     if not may_end_so(truth, client):
         problems.add("thrown out", (*who, client["edge"], client["end"]))
+
+
+def is_unwritten(expect, items):
+    """Did all that knew of this connection die before its row was committed?"""
+    opened = [item["answered_at"] for item in items if item["status"] == 200 and item["events"][0][0] == "OPEN"]
+    deaths = [at for times in expect.killed_edges.values() for at in times]
+    return any(abs(death - at) < expect.unwritten_seconds for at in opened for death in deaths)
 
 
 def has_place(items, moment):
@@ -416,7 +423,8 @@ def figures(truth):
 def closes_missing(ring):
     """Ids of connections that the backend accepted and has not heard the end of."""
     items, _ = ring.backend.harvest()
-    opened = {item["connection"] for item in items if item["status"] == 200 and item["events"][0][0] == "OPEN"}
+    opened = {item["connection"] for item in items if item["status"] == 200 and item["events"][0][0] == "OPEN"
+              and not is_unwritten(ring.expect, [item])}
     closed = {item["connection"] for item in items if item["status"] == 200 and item["events"][0][0] == "CLOSE"}
     if opened - closed and ring.expect.dead_letters:
         closed |= {row[0] for row in ring.query("select connection_id from {s}.dead_letters where kind = 'close'")}

@@ -35,6 +35,7 @@ class Expectation:  # pylint: disable=too-many-instance-attributes
         self.frozen_edges = set()    # edges that come back under a new id: 1012 for its clients
         self.restarted_edges = set()  # edges that were stopped as an operator does: 1001
         self.lost_seconds = 1.5      # frames written later than this before an edge's death may be lost
+        self.unwritten_seconds = 0.0  # the row of an OPEN answered so shortly before an edge's death may be missing
         self.older_repeats = False   # a router lost its memory: any unacknowledged batch comes again
         self.other_close = False     # ... and a CLOSE may come from the edge and, again, from its router
         self.refusals = False        # handshakes may be answered 502, 503, 504

@@ -80,6 +80,7 @@ def edge_and_router_killed(ring, scene):
     edge, router = scene.some(ring.edges), scene.some(ring.routers)
     ring.expect.other_close = True
     ring.expect.lost_seconds = 5.0
+    ring.expect.unwritten_seconds = 0.5
     for process in scene.rng.sample([edge, router], 2):
         ring.kill(process)
     ring.pause(scene.moment(1.0))
@@ -116,6 +117,7 @@ def all_routers_and_an_edge_killed(ring, scene):
     """Nobody who knew is left but PostgreSQL; one router comes back."""
     ring.expect.refusals = ring.expect.other_close = True
     ring.expect.lost_seconds = 5.0
+    ring.expect.unwritten_seconds = 0.5
     for process in scene.rng.sample([*ring.routers, ring.edges[0]], 3):
         ring.kill(process)
     ring.pause(scene.moment(1.0))
