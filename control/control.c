@@ -244,6 +244,7 @@ static int open_database(struct control *control)
 {
     struct database_options options = {
         .url = control->config->database_url,
+        .password = control->config->database_password,
         .application_name = "slip-control",
         .schema = control->config->stack_name,
         .connect_timeout_ms = 5000,

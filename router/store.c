@@ -102,6 +102,7 @@ int store_open(struct router *router)
         config->peer_timeout_ms > TIMEOUT_LEAST_MS ? config->peer_timeout_ms : TIMEOUT_LEAST_MS;
     const struct database_options options = {
         .url = config->database_url,
+        .password = config->database_password,
         .application_name = program_name(PROGRAM_ROUTER),
         .schema = config->stack_name,
         .connect_timeout_ms = CONNECT_TIMEOUT_MS,

@@ -198,15 +198,24 @@ static void ignore_notice(void *context, const PGresult *result)
     (void)result;
 }
 
-/* What stands before the url, the url may overrule. GSS could wait for a Kerberos server. */
+/* What stands before the url, the url may overrule; an empty password is none to libpq. GSS could
+ * wait for a Kerberos server. */
 static PGconn *start_session(const struct database_options *options)
 {
     char user_timeout[DATABASE_NUMBER_SIZE];
-    const char *keywords[] = {"gssencmode",       "keepalives_idle",  "keepalives_interval",
-                              "keepalives_count", "tcp_user_timeout", "fallback_application_name",
-                              "dbname",           "client_encoding",  NULL};
-    const char *values[] = {"disable",    "5",    "2", "3", user_timeout, options->application_name,
-                            options->url, "UTF8", NULL};
+    const char *keywords[] = {"gssencmode",
+                              "keepalives_idle",
+                              "keepalives_interval",
+                              "keepalives_count",
+                              "tcp_user_timeout",
+                              "fallback_application_name",
+                              "dbname",
+                              "password",
+                              "client_encoding",
+                              NULL};
+    const char *values[] = {
+        "disable",         "5",    "2", "3", user_timeout, options->application_name, options->url,
+        options->password, "UTF8", NULL};
 
     (void)database_integer(options->answer_timeout_ms, user_timeout);
     return PQconnectStartParams(keywords, values, 1);
@@ -258,6 +267,8 @@ int database_open(struct loop *loop, const struct database_options *options,
     database->loop = loop;
     database->options = *options;
     database->options.url = database->url = xstrdup(options->url);
+    database->options.password = database->password =
+        options->password ? xstrdup(options->password) : NULL;
     database->options.application_name = database->application_name =
         xstrdup(options->application_name);
     database->options.schema = database->schema = options->schema ? xstrdup(options->schema) : NULL;
@@ -282,6 +293,9 @@ void database_close(struct database **database)
     pipeline_abandon(closing);
     explicit_bzero(closing->url, strlen(closing->url));
     free(closing->url);
+    if (closing->password)
+        explicit_bzero(closing->password, strlen(closing->password));
+    free(closing->password);
     free(closing->application_name);
     free(closing->schema);
     free(closing);

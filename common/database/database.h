@@ -86,6 +86,7 @@ struct database_handlers {
 
 struct database_options {
     const char *url;              /* a URI or keywords, as libpq takes them */
+    const char *password;         /* goes before one in the url; NULL or empty: none */
     const char *application_name; /* seen in pg_stat_activity */
     const char *schema;           /* search_path; any name, quoted for you. NULL: the server's */
     bool synchronous_commit;      /* of units that do not say otherwise */

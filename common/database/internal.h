@@ -49,7 +49,7 @@ struct database_unit {
 struct database {
     struct loop *loop;
     struct database_options options; /* its strings are these: */
-    char *url, *application_name, *schema;
+    char *url, *password, *application_name, *schema;
     enum database_state state;
     PGconn *session;
     struct loop_source source;

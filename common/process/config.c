@@ -28,6 +28,7 @@ enum {
 #define KIND_NETWORKS       .kind = SETTING_NETWORKS
 #define KIND_URL            .kind = SETTING_URL
 #define KIND_SECRET         .kind = SETTING_SECRET
+#define KIND_PASSWORD       .kind = SETTING_PASSWORD
 #define KIND_CHOICE(values) .kind = SETTING_CHOICE, .choices = values
 
 const struct setting settings[] = {
@@ -64,7 +65,7 @@ static void complain_value(const struct setting *setting, const char *value, con
                            char error[CONFIG_ERROR_SIZE])
 {
     struct buffer detail = {0};
-    if (setting->kind == SETTING_SECRET) {
+    if (setting_is_secret(setting)) {
         buffer_append_text(&detail, setting->variable);
     } else {
         char *masked = mask_passwords(value);
@@ -128,7 +129,7 @@ static int find_value(const struct setting *setting, char **ret_value,
     char name[64];
     snprintf(name, sizeof(name), "%s_FILE", setting->variable);
     const char *value = environment(setting->variable);
-    const char *path = setting->kind == SETTING_SECRET ? environment(name) : NULL;
+    const char *path = setting_is_secret(setting) ? environment(name) : NULL;
     if (value && path) {
         snprintf(error, CONFIG_ERROR_SIZE, "%s and %s are both set: use one of them",
                  setting->variable, name);
@@ -149,16 +150,16 @@ static int load(const struct setting *setting, struct config *config, char error
     if (rc < 0)
         return rc;
     if (!value) {
+        bool is_secret = setting_is_secret(setting);
         snprintf(error, CONFIG_ERROR_SIZE, "%s is not set%s%s%s: it is required", setting->variable,
-                 setting->kind == SETTING_SECRET ? " (nor " : "",
-                 setting->kind == SETTING_SECRET ? setting->variable : "",
-                 setting->kind == SETTING_SECRET ? "_FILE)" : "");
+                 is_secret ? " (nor " : "", is_secret ? setting->variable : "",
+                 is_secret ? "_FILE)" : "");
         return -EINVAL;
     }
     rc = setting_parse(setting, span_text(value), config);
     if (rc < 0)
         complain_value(setting, value, rc == -ERANGE ? "is out of range" : "is malformed", error);
-    if (setting->kind == SETTING_SECRET)
+    if (setting_is_secret(setting))
         explicit_bzero(value, strlen(value));
     free(value);
     return rc < 0 ? -EINVAL : 0;

@@ -31,6 +31,7 @@ enum setting_kind {
     SETTING_NETWORKS,
     SETTING_URL,
     SETTING_SECRET,
+    SETTING_PASSWORD,
     SETTING_CHOICE,
 };
 
@@ -45,6 +46,7 @@ enum setting_kind {
 #define SETTING_FIELD_NETWORKS        struct network_list
 #define SETTING_FIELD_URL             char *
 #define SETTING_FIELD_SECRET          struct secret_list
+#define SETTING_FIELD_PASSWORD        char *
 #define SETTING_FIELD_CHOICE(choices) unsigned int /* index among the choices */
 
 /* One typed field per line of config.def: config->peer_timeout_ms, config->edge_listen.port … */
@@ -73,7 +75,8 @@ extern const size_t setting_count;
 enum { CONFIG_ERROR_SIZE = 512 };
 
 /* Reads the settings of `program` from the environment. A variable that is unset or empty has its
- * default; of a SECRET, VARIABLE_FILE may name a file instead, whose last newline is dropped.
+ * default; of a SECRET or PASSWORD, VARIABLE_FILE may name a file instead, whose last newline is
+ * dropped.
  * Returns 0 and the configuration, for config_fini(); or -EINVAL and in `ret_error` one line
  * without newline that names the variable, its value (never a secret's) and what is allowed. */
 MUST_USE

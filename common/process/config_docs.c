@@ -39,7 +39,7 @@ void config_help(enum program_id program, FILE *stream)
             fprintf(stream, "  %s=%s\n", setting->variable, setting->standard);
         else
             fprintf(stream, "  %s  (required%s)\n", setting->variable,
-                    setting->kind == SETTING_SECRET ? "; or the same name with _FILE" : "");
+                    setting_is_secret(setting) ? "; or the same name with _FILE" : "");
         write_wrapped(setting->help, stream);
         fprintf(stream, "%*s(%.*s)\n", INDENT, "", SPAN_ARGS(describe(setting, &allowed)));
     }

@@ -85,6 +85,9 @@ void setting_format(const struct setting *setting, const struct config *config,
     case SETTING_SECRET:
         buffer_append_text(buffer, "***");
         break;
+    case SETTING_PASSWORD:
+        buffer_append_text(buffer, **(char *const *)field ? "***" : "");
+        break;
     case SETTING_CHOICE:
         format_choice(setting->choices, *(const unsigned int *)field, buffer);
         break;
@@ -103,6 +106,7 @@ void setting_describe(const struct setting *setting, struct buffer *buffer)
 {
     switch (setting->kind) {
     case SETTING_TEXT:
+    case SETTING_PASSWORD:
         describe_range(setting, "printable text, its length", buffer);
         break;
     case SETTING_INTEGER:

@@ -17,6 +17,11 @@ const struct setting_unit *setting_units(enum setting_kind kind, size_t *ret_cou
     return bytes;
 }
 
+bool setting_is_secret(const struct setting *setting)
+{
+    return setting->kind == SETTING_SECRET || setting->kind == SETTING_PASSWORD;
+}
+
 void *setting_field(const struct setting *setting, struct config *config)
 {
     return (char *)config + setting->offset;
@@ -175,6 +180,7 @@ int setting_parse(const struct setting *setting, struct span text, struct config
     int rc = 0;
     switch (setting->kind) {
     case SETTING_TEXT:
+    case SETTING_PASSWORD:
         return parse_text(setting, text, field);
     case SETTING_URL:
         return parse_url(setting, text, field);
@@ -207,6 +213,11 @@ void setting_fini(const struct setting *setting, struct config *config)
     void *field = setting_field(setting, config);
     struct secret_list *secrets = field;
     switch (setting->kind) {
+    case SETTING_PASSWORD:
+        if (*(char **)field)
+            explicit_bzero(*(char **)field, strlen(*(char **)field));
+        free(*(char **)field);
+        break;
     case SETTING_TEXT:
     case SETTING_URL:
         free(*(char **)field);

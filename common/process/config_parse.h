@@ -14,6 +14,9 @@ struct setting_unit {
 /* The units of a kind, smallest first; one nameless for kinds without. */
 const struct setting_unit *setting_units(enum setting_kind kind, size_t *ret_count);
 
+/* Is it never shown, and may it come from a file? */
+bool setting_is_secret(const struct setting *setting);
+
 /* Where a setting's value is kept. */
 void *setting_field(const struct setting *setting, struct config *config);
 

@@ -12,6 +12,7 @@
 
 #include "common/process/log.h"
 #include "common/process/notify.h"
+#include "common/process/probe.h"
 
 enum {
     DRAIN_LIMIT_MS = 10000,
@@ -249,7 +250,9 @@ static void print_help(const struct program *program)
     printf("%s: one of the four programs of slip-sockets.\n\n"
            "  --help          this text\n"
            "  --version       the version\n"
-           "  --print-config  the settings it would run with, secrets hidden\n\n"
+           "  --print-config  the settings it would run with, secrets hidden\n"
+           "  --healthz       asks the running one at ADMIN_LISTEN: exit code 0 if its loop turns\n"
+           "  --readyz        the same: exit code 0 if it serves\n\n"
            "Settings come from the environment:\n\n",
            program_name(program->id));
     config_help(program->id, stdout);
@@ -261,7 +264,42 @@ static int printed(void)
     return fflush(stdout) == 0 && !ferror(stdout) ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
-static int load_and_run(const struct program *program, bool print_only)
+static int print_config(const struct program *program, struct config *config)
+{
+    config_print(program->id, config, stdout);
+    config_fini(config);
+    return printed();
+}
+
+/* Asks the program that runs with the same settings. */
+static int ask(const struct program *program, struct config *config, const char *page)
+{
+    const struct address address = config->admin_listen;
+    unsigned int status = 0;
+    int rc = address.port == 0 ? -EADDRNOTAVAIL : probe_page(&address, page, stdout, &status);
+    if (address.port == 0)
+        fprintf(stderr, "%s: ADMIN_LISTEN has port 0: where it listens is only in its log\n",
+                program_name(program->id));
+    else if (rc < 0)
+        fprintf(stderr, "%s: no answer at ADMIN_LISTEN: %s\n", program_name(program->id),
+                strerror(-rc));
+    config_fini(config);
+    return printed() == EXIT_SUCCESS && rc == 0 && status == 200 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+static int ask_health(const struct program *program, struct config *config)
+{
+    return ask(program, config, "/healthz");
+}
+
+static int ask_readiness(const struct program *program, struct config *config)
+{
+    return ask(program, config, "/readyz");
+}
+
+/* `act` takes the settings. */
+static int with_settings(const struct program *program,
+                         int (*act)(const struct program *program, struct config *config))
 {
     struct config config;
     char error[CONFIG_ERROR_SIZE];
@@ -269,20 +307,25 @@ static int load_and_run(const struct program *program, bool print_only)
         fprintf(stderr, "%s: %s\n", program_name(program->id), error);
         return EXIT_USAGE;
     }
-    if (!print_only)
-        return run(program, &config);
-    config_print(program->id, &config, stdout);
-    config_fini(&config);
-    return printed();
+    return act(program, &config);
 }
 
 int lifecycle_main(int argc, char **argv, const struct program *program)
 {
+    static const struct {
+        const char *argument;
+        int (*act)(const struct program *program, struct config *config);
+    } acts[] = {
+        {"--print-config", print_config},
+        {"--healthz", ask_health},
+        {"--readyz", ask_readiness},
+    };
     const char *argument = argc > 1 ? argv[1] : NULL;
     if (!argument)
-        return load_and_run(program, false);
-    if (argc == 2 && strcmp(argument, "--print-config") == 0)
-        return load_and_run(program, true);
+        return with_settings(program, run);
+    for (size_t i = 0; i < ARRAY_LENGTH(acts); i++)
+        if (argc == 2 && strcmp(argument, acts[i].argument) == 0)
+            return with_settings(program, acts[i].act);
     if (argc == 2 && strcmp(argument, "--help") == 0) {
         print_help(program);
         return printed();

@@ -58,8 +58,9 @@ struct program {
 };
 
 /* Runs the program. Returns its exit code: 0 after a signal (also a second one) or --help,
- * --version, --print-config; 1 when it could not start, failed, or the drain limit cut it off;
- * EXIT_USAGE when arguments or settings are wrong. */
+ * --version, --print-config, and --healthz or --readyz answered 200; 1 when it could not start,
+ * failed, the drain limit cut it off, or the answer was another; EXIT_USAGE when arguments or
+ * settings are wrong. */
 MUST_USE
 int lifecycle_main(int argc, char **argv, const struct program *program);
 

@@ -256,6 +256,36 @@ static void test_secret_files(void **state)
     assert_non_null(strstr(error, "JWT_SECRET_FILE=/tmp cannot be read"));
 }
 
+/* One value, whatever it holds; shown nowhere; none is needed. */
+static void test_password(void **state)
+{
+    (void)state;
+    char path[] = "/tmp/slip-config-test-XXXXXX";
+    load(PROGRAM_ROUTER);
+    assert_string_equal(config.database_password, "");
+    config_fini(&config);
+    setenv("DATABASE_PASSWORD", "one, two,", 1);
+    load(PROGRAM_ROUTER);
+    assert_string_equal(config.database_password, "one, two,");
+    config_fini(&config);
+    close(mkstemp(path));
+    write_file(path, "from, file\n", 11);
+    setenv("DATABASE_PASSWORD_FILE", path, 1);
+    assert_int_equal(config_load(PROGRAM_ROUTER, &config, error), -EINVAL);
+    assert_non_null(strstr(error, "are both set"));
+    unsetenv("DATABASE_PASSWORD");
+    load(PROGRAM_ROUTER);
+    assert_string_equal(config.database_password, "from, file");
+    config_fini(&config);
+    write_file(path, "b\x07ll", 4);
+    assert_int_equal(config_load(PROGRAM_ROUTER, &config, error), -EINVAL);
+    assert_string_equal(error, "DATABASE_PASSWORD is malformed: must be printable text, its length "
+                               "from 0 to 1024");
+    unlink(path);
+    unsetenv("DATABASE_PASSWORD_FILE");
+    load(PROGRAM_ROUTER);
+}
+
 /* _FILE is for secrets only; for others it is just another variable. */
 static void test_file_of_what_is_no_secret(void **state)
 {
@@ -295,6 +325,7 @@ static void test_print_hides_secrets(void **state)
     char *text = printed(print_shown);
     assert_non_null(strstr(text, "JWT_SECRET=***\n"));
     assert_non_null(strstr(text, "DATABASE_URL=postgresql://slip:***@db/slip\n"));
+    assert_non_null(strstr(text, "DATABASE_PASSWORD=\n"));
     assert_null(strstr(text, "hidden"));
     assert_null(strstr(text, "first-secret"));
     assert_non_null(strstr(text, "PEER_TIMEOUT=5s\n"));
@@ -376,6 +407,7 @@ int main(void)
         CONFIG_TEST(test_lists),
         CONFIG_TEST(test_secrets),
         CONFIG_TEST(test_secret_files),
+        CONFIG_TEST(test_password),
         CONFIG_TEST(test_file_of_what_is_no_secret),
         CONFIG_TEST(test_print_hides_secrets),
         CONFIG_TEST(test_print_round_trip),

@@ -240,6 +240,45 @@ static void test_admin_pages(void **state)
     assert_int_equal(finish(), 0);
 }
 
+/* The exit code of a second program with the same settings, and in `output` what it says. */
+static int ask(const char *argument)
+{
+    const pid_t first = child;
+    const int first_output = output_fd;
+    start(argument, "");
+    int code = finish();
+    child = first;
+    output_fd = first_output;
+    return code;
+}
+
+/* What health checks in containers call. */
+static void test_the_running_one_is_asked(void **state)
+{
+    (void)state;
+    char address[64];
+    int port = 0;
+    assert_int_equal(ask("--readyz"), 1);
+    assert_true(has_said("ADMIN_LISTEN has port 0"));
+    start(NULL, "");
+    wait_for("msg=ready");
+    buffer_append_byte(&output, '\0');
+    assert_int_equal(sscanf(strstr(output.data, "address="), "address=127.0.0.1:%d", &port), 1);
+    snprintf(address, sizeof(address), "0.0.0.0:%d", port);
+    setenv("ADMIN_LISTEN", address, 1);
+    assert_int_equal(ask("--healthz"), 0);
+    assert_true(has_said("ok\n"));
+    assert_int_equal(ask("--readyz"), 1);
+    assert_true(has_said("{\"ready\":false,\"reasons\":[\"never is\"]}"));
+    assert_int_equal(lines(), 1);
+    kill(child, SIGTERM);
+    buffer_clear(&output);
+    assert_int_equal(finish(), 0);
+    assert_int_equal(ask("--healthz"), 1);
+    assert_true(has_said("slip-edge: no answer at ADMIN_LISTEN: Connection refused"));
+    assert_int_equal(lines(), 1);
+}
+
 static void test_the_manager_is_told(void **state)
 {
     (void)state;
@@ -309,6 +348,7 @@ int main(int argc, char **argv)
         LIFECYCLE_TEST(test_the_actors_own_end),
         LIFECYCLE_TEST(test_admin_address_taken),
         LIFECYCLE_TEST(test_admin_pages),
+        LIFECYCLE_TEST(test_the_running_one_is_asked),
         LIFECYCLE_TEST(test_the_manager_is_told),
         LIFECYCLE_TEST(test_frozen),
     };
