@@ -32,7 +32,7 @@ class Backend:
     """`on(type)` sets what a kind of event is answered with: a function of (event, request) that
     returns a list of commands, or a Reply. By default OPEN is accepted and the rest is left."""
 
-    def __init__(self, secret):
+    def __init__(self, secret, host="127.0.0.1"):
         self.secret = secret
         self.lock = threading.Lock()
         self.requests = []
@@ -58,7 +58,7 @@ class Backend:
             def handle_error(self, request, client_address):
                 pass  # a broker that hangs up is a test's business
 
-        self.server = Server(("127.0.0.1", 0), Handler)
+        self.server = Server((host, 0), Handler)
         self.port = self.server.server_address[1]
         self.url = f"http://127.0.0.1:{self.port}/hook"
         self.thread = threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True)
