@@ -1,0 +1,222 @@
+"""`slip`, the operators' tool: every command, for people and as JSON, and how it fails."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+
+import jwt
+import pytest
+from harness.backend import Reply
+from harness.ports import free_port
+from harness.slip import SLIP, environment, slip
+from harness.wait import until
+
+EVIL = "evil \u202e日本"
+
+
+def opened(ring, *channels):
+    """A client that is a member of these channels, and its id."""
+    before = {event["connectionId"] for event in ring.backend.seen("OPEN")}
+    client = ring.connect()
+    me = next(event["connectionId"] for event in ring.backend.wait_for("OPEN", len(before) + 1)
+              if event["connectionId"] not in before)
+    for channel in channels:
+        assert ring.rest.events({"type": "SUBSCRIBE", "connectionId": me, "channel": channel}).status == 200
+    until(lambda: [row for row in ring.query(f"select count(*) from {{s}}.subscriptions where connection_id = '{me}'")
+                   if int(row[0]) == len(channels)], "the rows")
+    return client, me
+
+
+def test_status(ring):
+    opened(ring, "news")
+    until(lambda: slip(ring, "status", "--json").json[0]["connections"]["open"] == 1, "the connection in the status")
+    people = slip(ring, "status")
+    assert people.code == 0 and re.search(r"^connections +1 open, 0 opening, 0 closing$", people.out, re.M), people
+    assert re.search(r"^EDGE +STATE +CONNECTIONS", people.out, re.M) and "live" in people.out
+    assert "\033" not in people.out and "\033[1m" in slip(ring, "status", "--color", "always").out
+    [status] = slip(ring, "status", "--json").json
+    assert status["edges"] == 1 and status["edgeList"][0]["state"] == "live"
+
+
+def test_connections_and_one_of_them(ring):
+    _, me = opened(ring, "news", "weather")
+    _, other = opened(ring, "weather")
+    assert {each["connectionId"] for each in slip(ring, "connections", "--json").json} == {me, other}
+    assert [each["connectionId"] for each in slip(ring, "connections", "--json", "--channel=news").json] == [me]
+    assert slip(ring, "connections", "--json", "--state", "closing").json == []
+    people = slip(ring, "connections")
+    assert people.out.startswith("CONNECTION ") and me in people.out and '["news","weather"]' in people.out.replace(", ", ",")
+    cut = slip(ring, "connections", "--limit", "1")
+    assert len(cut.out.splitlines()) == 2 and "there are more" in cut.err
+    one = slip(ring, "connection", me)
+    assert re.search(rf"^connection +{me}$", one.out, re.M) and re.search("^channel +weather$", one.out, re.M)
+    assert slip(ring, "connection", me, "--json").json[0]["state"] == "open"
+
+
+def test_channels_and_their_members(ring):
+    _, me = opened(ring, "news", EVIL)
+    assert {each["channel"]: each["members"] for each in slip(ring, "channels", "--json").json} == {EVIL: 1, "news": 1}
+    assert [each["channel"] for each in slip(ring, "channels", "ne", "--json").json] == ["news"]
+    assert slip(ring, "channel", EVIL, "--json").json[0]["connectionId"] == me
+    people = slip(ring, "channels").out
+    assert "\u202e" not in people and r"evil \u202e日本" in people, people
+    lines = people.splitlines()
+    wide = len("日本")  # two columns each
+    assert {len(line) + wide * ("日本" in line) for line in lines} == {len(lines[0])}, "columns are aligned"
+
+
+def test_publish_and_send(ring):
+    client, me = opened(ring, "news/a b")
+    assert slip(ring, "publish", "news/a b", "hello ä").code == 0 and client.receive() == "hello ä"
+    assert slip(ring, "publish", "news/a b", stdin="from input\n".encode()).code == 0
+    assert client.receive() == "from input"
+    assert slip(ring, "send", me, "--binary", stdin=b"\0\xff\n").code == 0 and client.receive() == b"\0\xff\n"
+    assert slip(ring, "send", me, "--", "--dashes").code == 0 and client.receive() == "--dashes"
+    for _ in range(2):
+        assert slip(ring, "publish", "news/a b", "once", "--key", "k1").code == 0
+    assert slip(ring, "send", me, "then").code == 0
+    assert [client.receive(), client.receive()] == ["once", "then"]
+    bad = slip(ring, "send", me, stdin=b"\xff")
+    assert bad.code == 3 and "UTF-8" in bad.err
+
+
+def test_membership_metadata_close(ring):
+    client, me = opened(ring)
+    assert slip(ring, "subscribe", me, "x").code == 0
+    assert slip(ring, "publish", "x", "in").code == 0 and client.receive() == "in"
+    assert slip(ring, "unsubscribe", me, "x").code == 0
+    assert slip(ring, "metadata", me, '{"user": "eve\\u001b"}').code == 0
+    until(lambda: slip(ring, "metadata", me, "--json").json == [{"user": "eve\x1b"}], "the metadata")
+    shown = slip(ring, "metadata", me).out
+    assert json.loads(shown) == {"user": "eve\x1b"} and "\x1b" not in shown
+    assert slip(ring, "metadata", me, "{").code == 3
+    assert slip(ring, "close", me, "--code", "4001", "--reason", "enough").code == 0
+    assert client.expect_close() == (4001, "enough")
+    client, _ = opened(ring, "room")
+    assert slip(ring, "close-channel", "room").code == 0
+    assert client.expect_close()[0] == 1000
+
+
+def test_dead_letters(ring):
+    ring.backend.on("TEXT", lambda *_: Reply(400))
+    client, me = opened(ring)
+    for text in ("one", "two", "three"):
+        client.send(text)
+        until(lambda text=text: text in str(slip(ring, "dead-letters", "--json").json) or
+              len(slip(ring, "dead-letters", "--json").json) >= ("one", "two", "three").index(text) + 1, "a letter")
+    letters = slip(ring, "dead-letters", "list", "--json", "--connection", me).json
+    assert len(letters) == 3
+    people = slip(ring, "dead-letters")
+    assert re.match(r" *ID +STATE +CONNECTION", people.out) and "waiting" in people.out
+    oldest = str(letters[-1]["id"])
+    shown = slip(ring, "dead-letters", "show", oldest)
+    assert re.search(r"^state +waiting$", shown.out, re.M) and '"data": "one"' in shown.out
+    assert slip(ring, "dead-letters", "show", oldest, "--json").json[0]["events"][0]["data"] == "one"
+    ring.backend.handlers.clear()
+    done = slip(ring, "dead-letters", "replay", oldest)
+    assert done.code == 0 and done.out == f"{oldest} is going to be replayed\n"
+    until(lambda: slip(ring, "dead-letters", "show", oldest, "--json").json[0]["state"] == "replayed", "the replay")
+    again = slip(ring, "dead-letters", "replay", oldest)
+    assert again.code == 3 and len(again.err.splitlines()) == 1
+    assert slip(ring, "dead-letters", "discard", str(letters[0]["id"]), "999999").code == 3
+    assert slip(ring, "dead-letters", "replay", "--all").code == 0
+    until(lambda: slip(ring, "dead-letters", "--json", "--state", "waiting").json == [], "all to be replayed")
+    for letter in slip(ring, "dead-letters", "--json").json:
+        assert slip(ring, "dead-letters", "discard", str(letter["id"])).code == 0
+    assert slip(ring, "dead-letters", "--json").json == []
+
+
+def test_token(ring):
+    token = slip(ring, "token", "--lifetime", "60").out.strip()
+    claims = jwt.decode(token, ring.rest.secret, algorithms=["HS256"], audience="ControlEvent", issuer="slip-sockets")
+    assert claims["exp"] - claims["iat"] == 60
+    assert slip(ring, "status", JWT_SECRET=None, SLIP_TOKEN=token).code == 0
+    event = slip(ring, "token", "--audience", "event", "--json").json[0]["token"]
+    assert jwt.decode(event, options={"verify_signature": False})["aud"] == "WebSocketEvent"
+
+
+def test_settings_come_from_the_outputs_file(ring, tmp_path):
+    folder = tmp_path / "var"
+    folder.mkdir()
+    outputs = folder / "outputs.json"
+    outputs.write_text(json.dumps({"slip-sockets": {}, "slip-sockets.controlApi": ring.rest.url}))
+    alone = {"CONTROL_URL": None, "JWT_SECRET": None, "SLIP_METRICS": None}
+    assert slip(ring, "status", "--outputs", str(outputs), **{**alone, "JWT_SECRET": ring.rest.secret}).code == 0
+    (folder / "jwt_secret").write_text(ring.rest.secret + "\n")
+    assert slip(ring, "status", cwd=tmp_path, **alone).code == 0
+    assert slip(ring, "status", **alone, SLIP_OUTPUTS=str(outputs)).code == 0
+    assert slip(ring, "status", JWT_SECRET=None, JWT_SECRET_FILE=str(folder / "jwt_secret")).code == 0
+    outputs.write_text("{")
+    wrong = slip(ring, "status", "--outputs", str(outputs), **alone)
+    assert wrong.code == 2 and "is not JSON" in wrong.err
+
+
+@pytest.mark.parametrize("code, words, arguments, settings", [
+    (2, "a command is needed", [], {}),
+    (2, "unknown command jump", ["jump"], {}),
+    (2, "unknown option --loud", ["status", "--loud"], {}),
+    (2, "has no option --code", ["status", "--code", "1000"], {}),
+    (2, "--json takes no value", ["status", "--json=yes"], {}),
+    (2, "--limit needs a value", ["connections", "--limit"], {}),
+    (2, "--limit is no number", ["connections", "--limit", "many"], {}),
+    (2, "usage: slip send ID [MESSAGE]", ["send"], {}),
+    (2, "usage: slip dead-letters replay", ["dead-letters", "replay"], {}),
+    (2, "--color is auto", ["status", "--color", "pink"], {}),
+    (2, "--timeout", ["status", "--timeout", "0"], {}),
+    (2, "--code", ["close", "x", "--code", "5"], {}),
+    (2, "CONTROL_URL", ["status"], {"CONTROL_URL": None}),
+    (2, "http://", ["status"], {"CONTROL_URL": "ftp://x"}),
+    (2, "token is needed", ["status"], {"JWT_SECRET": None}),
+    (2, "/no/such/file", ["status", "--outputs", "/no/such/file"], {}),
+    (2, "needs a terminal", ["top"], {}),
+    (3, "no such connection", ["close", "nobody"], {}),
+    (3, "no such connection", ["connection", "nobody"], {}),
+    (3, "cannot stand in a path", ["publish", "..", "x"], {}),
+    (3, "no such dead letter", ["dead-letters", "show", "7777777"], {}),
+    (3, "channel", ["publish", "x" * 300, "x"], {}),
+    (4, "token", ["status"], {"JWT_SECRET": "another"}),
+    (4, "token", ["status"], {"JWT_SECRET": None, "SLIP_TOKEN": "x.y.z"}),
+    (5, "connect", ["status", "--timeout", "1"], {"CONTROL_URL": f"http://127.0.0.1:{free_port()}"})])
+def test_what_goes_wrong_is_one_line_and_a_code(ring, code, words, arguments, settings):
+    result = slip(ring, *arguments, **settings)
+    assert result.code == code and words.lower() in result.err.lower() and result.out == "", result
+    assert len(result.err.splitlines()) == 1 and result.err.startswith("slip: "), result
+    assert ring.rest.secret not in result.err
+
+
+def test_help_manual_completion():
+    everything = slip(None, "--help")
+    commands = re.findall(r"^  ([a-z][a-z-]+) {2,}", everything.out, re.M)
+    assert everything.code == 0 and {"status", "tail", "top", "dead-letters"} <= set(commands)
+    for command in commands:
+        told = slip(None, command, "--help")
+        assert told.code == 0 and told.out.startswith(f"usage: slip {command}"), told
+    manual = slip(None, "manual").out
+    assert re.search(r"\.SH EXIT STATUS", manual) and "dead\\-letters" in manual
+    assert re.fullmatch(r"slip \d+\.\d+\.\d+\n", slip(None, "--version").out)
+    if shutil.which("groff"):
+        checked = subprocess.run(["groff", "-man", "-ww", "-z", "-Tutf8", "-Kutf8"], input=manual.encode(),
+                                 stderr=subprocess.PIPE, check=True)
+        assert checked.stderr == b"", checked.stderr.decode()
+
+
+def completed(ring, *words):
+    """What bash offers for the last word."""
+    script = ('source <(slip completion); COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _slip; '
+              'printf "%s\\n" "${COMPREPLY[@]}"')
+    path = f"{os.path.dirname(SLIP)}:{os.environ['PATH']}"
+    return subprocess.run(["bash", "-c", script, "bash", *words], env=environment(ring, PATH=path), check=True,
+                          stdout=subprocess.PIPE, timeout=30).stdout.decode().split("\n")[:-1]
+
+
+def test_completion_in_bash(ring):
+    _, me = opened(ring, "news")
+    assert completed(ring, "slip", "sub") == ["subscribe"]
+    assert completed(ring, "slip", "close", "--rea") == ["--reason"]
+    assert completed(ring, "slip", "status", "--rea") == [""]
+    assert completed(ring, "slip", "dead-letters", "re") == ["replay"]
+    assert completed(ring, "slip", "close", me[:3]) == [me]
+    assert completed(ring, "slip", "publish", "n") == ["news"]
+    assert completed(ring, "slip", "token", "--audience", "e") == ["event"]
