@@ -11,6 +11,8 @@
 struct slip_request {
     struct slip_connection *connections;
     size_t connection_count;
+    void **arrays; /* what connections and events point to, to be freed */
+    size_t array_count;
     char *text;
     size_t text_length;
 };
@@ -67,6 +69,13 @@ static void *room_for_one(void *array, size_t count, size_t size)
     return is_full ? xrealloc(array, (count ? 2 * count : 1) * size) : array;
 }
 
+/* Takes an array that grows no more. */
+static void keep_array(struct slip_request *request, void *array)
+{
+    request->arrays = room_for_one(request->arrays, request->array_count, sizeof *request->arrays);
+    request->arrays[request->array_count++] = array;
+}
+
 /* ---- OPEN ---- */
 
 static void read_headers(struct slip_request *request, struct slip_event *event,
@@ -81,8 +90,9 @@ static void read_headers(struct slip_request *request, struct slip_event *event,
         struct slip_header *header = &headers[event->header_count++];
         header->name = keep_bytes(request, key);
         header->value = take_text(request, reader);
-        event->headers = headers;
     }
+    keep_array(request, headers);
+    event->headers = headers;
 }
 
 static void read_subprotocols(struct slip_request *request, struct slip_event *event,
@@ -94,8 +104,9 @@ static void read_subprotocols(struct slip_request *request, struct slip_event *e
     while (json_next_element(reader)) {
         subprotocols = room_for_one(subprotocols, event->subprotocol_count, sizeof *subprotocols);
         subprotocols[event->subprotocol_count++] = take_text(request, reader);
-        event->subprotocols = subprotocols;
     }
+    keep_array(request, subprotocols);
+    event->subprotocols = subprotocols;
 }
 
 const struct slip_string *slip_event_header(const struct slip_event *event, const char *name)
@@ -142,11 +153,12 @@ static bool read_member(struct slip_request *request, struct slip_event *event,
 static void decode_data(struct slip_request *request, struct slip_event *event,
                         struct json_reader *reader)
 {
-    char *data = request->text + (event->data.data - request->text);
+    char *data;
     size_t length;
 
     if (event->data.length == 0)
         return;
+    data = request->text + (event->data.data - request->text);
     if (base64_decode(span_of(data, event->data.length), data, &length) < 0) {
         json_fail(reader, "is no base64");
         return;
@@ -203,9 +215,10 @@ static void read_events(struct slip_request *request, struct slip_connection *co
     json_enter_array(reader);
     while (json_next_element(reader)) {
         events = room_for_one(events, connection->event_count, sizeof *events);
-        connection->events = events;
         read_event(request, &events[connection->event_count++], reader);
     }
+    keep_array(request, events);
+    connection->events = events;
 }
 
 /* ---- connections ---- */
@@ -282,19 +295,9 @@ static void read_body(struct slip_request *request, struct json_reader *reader)
         json_fail(reader, "is an empty batch");
 }
 
-static void free_connection(struct slip_connection *connection)
-{
-    for (size_t i = 0; i < connection->event_count; i++) {
-        free((void *)(uintptr_t)connection->events[i].headers);
-        free((void *)(uintptr_t)connection->events[i].subprotocols);
-    }
-    free((void *)(uintptr_t)connection->events);
-}
-
 /* The place for a single connection's members is not wanted in a batch. */
 static void drop_first(struct slip_request *request)
 {
-    free_connection(&request->connections[0]);
     request->connection_count--;
     memmove(request->connections, request->connections + 1,
             request->connection_count * sizeof request->connections[0]);
@@ -325,8 +328,9 @@ void slip_request_free(struct slip_request *request)
 {
     if (!request)
         return;
-    for (size_t i = 0; i < request->connection_count; i++)
-        free_connection(&request->connections[i]);
+    for (size_t i = 0; i < request->array_count; i++)
+        free(request->arrays[i]);
+    free(request->arrays);
     free(request->connections);
     free(request->text);
     free(request);

@@ -32,11 +32,10 @@ void grid_add(struct grid *grid, struct span text)
 
 static void measure(const struct grid *grid, size_t *widths)
 {
-    for (size_t c = 0; c < grid->column_count; c++)
+    for (size_t c = 0; c < grid->column_count; c++) {
         widths[c] = text_width(span_text(grid->columns[c].title));
-    for (size_t i = 0; i < grid->cell_count; i++) {
-        size_t *width = &widths[i % grid->column_count];
-        *width = max_size(*width, text_width(span_text(grid->cells[i])));
+        for (size_t i = c; i < grid->cell_count; i += grid->column_count)
+            widths[c] = max_size(widths[c], text_width(span_text(grid->cells[i])));
     }
 }
 
@@ -86,10 +85,9 @@ void grid_append(const struct grid *grid, struct buffer *text, size_t width, boo
     for (size_t c = 0; c < grid->column_count; c++)
         append_cell(grid, text, c, grid->columns[c].title, widths[c]);
     buffer_append_text(text, has_titles_bold ? "\033[0m\n" : "\n");
-    for (size_t i = 0; i < grid->cell_count; i++) {
-        size_t column = i % grid->column_count;
-        append_cell(grid, text, column, grid->cells[i], widths[column]);
-        if (column + 1 == grid->column_count)
-            buffer_append_byte(text, '\n');
+    for (size_t row = 0; row + grid->column_count <= grid->cell_count; row += grid->column_count) {
+        for (size_t c = 0; c < grid->column_count; c++)
+            append_cell(grid, text, c, grid->cells[row + c], widths[c]);
+        buffer_append_byte(text, '\n');
     }
 }

@@ -62,8 +62,12 @@ struct incoming {
 static enum MHD_Result reply(struct MHD_Connection *http, unsigned int status, const char *type,
                              const char *body, size_t length)
 {
+    union {
+        const void *borrowed;
+        void *plain; /* libmicrohttpd copies it, but does not say const */
+    } bytes = {.borrowed = body};
     struct MHD_Response *response =
-        MHD_create_response_from_buffer(length, (void *)(uintptr_t)body, MHD_RESPMEM_MUST_COPY);
+        MHD_create_response_from_buffer(length, bytes.plain, MHD_RESPMEM_MUST_COPY);
     MHD_add_response_header(response, "Content-Type", type);
     enum MHD_Result result = MHD_queue_response(http, status, response);
     MHD_destroy_response(response);
