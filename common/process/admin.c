@@ -3,12 +3,6 @@
 #include <stdlib.h>
 
 #include "common/process/metrics.h"
-#include "common/text/json.h"
-
-struct readiness {
-    struct buffer reasons; /* JSON strings, comma-separated */
-    struct buffer notes;
-};
 
 struct admin {
     struct http_server *server;
@@ -25,23 +19,6 @@ static const struct http_limits limits = {
     .timeout_ms = 30000,
     .connections = 64,
 };
-
-static void append_text(struct buffer *list, const char *text)
-{
-    if (list->length > 0)
-        buffer_append_byte(list, ',');
-    json_append_foreign(list, span_text(text));
-}
-
-void readiness_add(struct readiness *readiness, const char *reason)
-{
-    append_text(&readiness->reasons, reason);
-}
-
-void readiness_note(struct readiness *readiness, const char *note)
-{
-    append_text(&readiness->notes, note);
-}
 
 static void answer(struct http_request *request, unsigned int status, const char *type,
                    struct span body)
@@ -69,19 +46,10 @@ static void show_readiness(const struct admin *admin, struct http_request *reque
     struct buffer body = {0};
     if (admin->check_ready)
         admin->check_ready(admin->context, &readiness);
-    bool is_ready = readiness.reasons.length == 0;
-    buffer_append_format(&body, "{\"ready\":%s,\"reasons\":[", is_ready ? "true" : "false");
-    buffer_append_span(&body, buffer_span(&readiness.reasons));
-    buffer_append_byte(&body, ']');
-    if (readiness.notes.length > 0) {
-        buffer_append_text(&body, ",\"notes\":[");
-        buffer_append_span(&body, buffer_span(&readiness.notes));
-        buffer_append_byte(&body, ']');
-    }
-    buffer_append_text(&body, "}\n");
-    answer(request, is_ready ? 200 : 503, "application/json", buffer_span(&body));
-    buffer_fini(&readiness.reasons);
-    buffer_fini(&readiness.notes);
+    readiness_write_json(&readiness, &body);
+    answer(request, readiness_is_ready(&readiness) ? 200 : 503, "application/json",
+           buffer_span(&body));
+    readiness_fini(&readiness);
     buffer_fini(&body);
 }
 

@@ -11,18 +11,9 @@
 
 #include "common/process/http_server.h"
 #include "common/process/program.h"
+#include "common/process/readiness.h"
 
 struct admin;
-
-/* Why a program cannot serve, gathered for one answer. */
-struct readiness;
-
-/* Adds a short reason in words ("no router", "draining"). */
-void readiness_add(struct readiness *readiness, const char *reason);
-
-/* Says something that does not keep the program from serving ("degraded: no PostgreSQL"); in the
- * answer's "notes". */
-void readiness_note(struct readiness *readiness, const char *note);
 
 /* Listens; returns 0 and an admin for admin_close(), or -errno of http_server_open(). Logs
  * nothing. `before_metrics`, when not NULL, is called before /metrics is written, to set gauges. */

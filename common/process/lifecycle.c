@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "common/process/log.h"
-#include "common/process/notify.h"
+#include "common/process/manager.h"
 #include "common/process/probe.h"
 
 enum {
@@ -31,18 +31,12 @@ struct lifecycle {
     bool is_ready;
     struct loop_source signals;
     struct loop_timer drain_limit;
+    struct manager manager;
 };
 
 enum lifecycle_state lifecycle_state(const struct lifecycle *lifecycle)
 {
     return lifecycle->state;
-}
-
-static void tell_manager(const char *state)
-{
-    int rc = notify_send(state);
-    if (rc < 0)
-        log_warning("NOTIFY_SOCKET cannot be told", LOG_TEXT("state", state), LOG_ERRNO(rc));
 }
 
 /* The only door to STOPPED. The first reason to stop decides the exit code. */
@@ -61,7 +55,7 @@ void lifecycle_ready(struct lifecycle *lifecycle)
         return;
     lifecycle->is_ready = true;
     log_info("ready");
-    tell_manager("READY=1");
+    manager_look_again(&lifecycle->manager);
 }
 
 void lifecycle_stopped(struct lifecycle *lifecycle)
@@ -80,13 +74,13 @@ void lifecycle_drain(struct lifecycle *lifecycle)
     if (lifecycle->state != LIFECYCLE_RUNNING)
         return;
     lifecycle->state = LIFECYCLE_DRAINING;
-    tell_manager("STOPPING=1");
+    int64_t limit_ms =
+        program->drain_limit_ms ? program->drain_limit_ms(&lifecycle->config) : DRAIN_LIMIT_MS;
+    manager_stopping(&lifecycle->manager, limit_ms);
     if (!program->drain) {
         stop(lifecycle, EXIT_SUCCESS);
         return;
     }
-    int64_t limit_ms =
-        program->drain_limit_ms ? program->drain_limit_ms(&lifecycle->config) : DRAIN_LIMIT_MS;
     log_info("draining", LOG_INT("limit_ms", limit_ms));
     loop_timer_start(lifecycle->loop, &lifecycle->drain_limit, limit_ms);
     program->drain(lifecycle->actor);
@@ -202,6 +196,7 @@ static int start(struct lifecycle *lifecycle)
     raise_descriptor_limit();
     lifecycle->loop = loop_new(lifecycle->config.peer_timeout_ms / 2, on_frozen, lifecycle);
     loop_timer_init(&lifecycle->drain_limit, on_drain_limit);
+    manager_init(&lifecycle->manager, lifecycle->loop, check_ready, lifecycle);
     int rc = open_signals(lifecycle);
     if (rc < 0) {
         log_error("signals cannot be received", LOG_ERRNO(rc));
@@ -209,7 +204,11 @@ static int start(struct lifecycle *lifecycle)
     }
     rc = lifecycle->program->create(lifecycle, lifecycle->loop, &lifecycle->config,
                                     &lifecycle->actor);
-    return rc < 0 ? rc : open_admin(lifecycle);
+    if (rc == 0)
+        rc = open_admin(lifecycle);
+    if (rc == 0)
+        manager_ready(&lifecycle->manager);
+    return rc;
 }
 
 static void finish(struct lifecycle *lifecycle)
@@ -222,6 +221,7 @@ static void finish(struct lifecycle *lifecycle)
         loop_remove(lifecycle->loop, &lifecycle->signals);
         close(fd);
     }
+    manager_fini(&lifecycle->manager);
     loop_destroy(&lifecycle->loop);
     config_fini(&lifecycle->config);
 }

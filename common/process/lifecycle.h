@@ -64,7 +64,8 @@ struct program {
 MUST_USE
 int lifecycle_main(int argc, char **argv, const struct program *program);
 
-/* The program serves now: tells systemd (READY=1 to NOTIFY_SOCKET) and the log, the first time. */
+/* The program serves now, for the first time: tells the log, and the service manager (manager.h).
+ */
 void lifecycle_ready(struct lifecycle *lifecycle);
 
 /* The actor has drained: the loop ends after this turn, exit code 0. */
