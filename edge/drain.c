@@ -95,7 +95,8 @@ static void advance(struct drain *drain)
         (void)say_leaving(drain);
 }
 
-/* True when there is nothing more to be done here. */
+/* True when there is nothing more to be done here. While no router takes over what is left, one may
+ * still come back: only the limit ends that. */
 static bool is_over(struct drain *drain)
 {
     struct edge *edge = drain->edge;
@@ -105,11 +106,6 @@ static bool is_over(struct drain *drain)
     if (has_left(drain) || (!home->link && edge->connections.count == 0)) {
         log_info("drained", LOG_INT("ms", elapsed_ms(drain)));
         lifecycle_stopped(edge->lifecycle);
-        return true;
-    }
-    if (!home->link && edge_now_ms(edge) - home->lost_ms > edge->config->peer_timeout_ms) {
-        log_error("no router takes over what is left", LOG_UINT("events", edge->event_count));
-        lifecycle_fail(edge->lifecycle, EXIT_FAILURE);
         return true;
     }
     return false;

@@ -178,3 +178,30 @@ def test_a_draining_edge_refuses_pending_and_new_clients(stacks):
     with pytest.raises((Refused, OSError)):
         stack.connect()
     assert stack.edge.wait_exit() == 0
+
+
+def test_an_edge_that_leaves_waits_for_a_router_until_its_limit(stacks):
+    stack = stacks(PEER_TIMEOUT="1s", DRAIN_SECONDS="200ms", CLOSE_TIMEOUT="1s")
+    stack.connect()
+    until(lambda: stack.query("select state from {s}.connections") == [["open"]], "the row")
+    stack.router.kill()
+    stack.edge.signal(signal.SIGTERM)
+    assert stack.edge.wait_exit() == 1
+    assert "draining took too long" in stack.edge.log()
+    stack.router.start()
+    assert [event["code"] for event in stack.backend.wait_for("CLOSE")] == [1006]
+    stack.edge.start()
+    stack.edge.wait_ready()
+    stack.connect()
+
+
+def test_an_edge_that_leaves_hands_over_to_a_router_that_comes_back(stacks):
+    stack = stacks(DRAIN_SECONDS="200ms")
+    stack.connect()
+    until(lambda: stack.query("select state from {s}.connections") == [["open"]], "the row")
+    stack.router.kill()
+    stack.edge.signal(signal.SIGTERM)
+    until(lambda: "msg=leaving" in stack.edge.log(), "the edge to wait for a router")
+    stack.router.start()
+    assert stack.edge.wait_exit() == 0
+    assert [event["code"] for event in stack.backend.wait_for("CLOSE")] == [1001]

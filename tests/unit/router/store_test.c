@@ -353,6 +353,41 @@ static void postgresql_comes_back(void **state)
     SHOWN("select connection_id, state from connections", "E.b|open");
 }
 
+/* What waits for a PostgreSQL that does not answer is bounded; afterwards the snapshot tells. */
+static void more_changes_than_may_wait(void **state)
+{
+    const struct record_channel_name channels[] = {{.channel = span_text("few")}};
+    const struct record_snapshot_entry entries[] = {{.connection = span_text("E.a"),
+                                                     .state = CONNECTION_OPEN,
+                                                     .opened_at_ms = 1,
+                                                     .channels = {.items = channels, .count = 1}}};
+    char channel[1000];
+
+    (void)state;
+    start_ready();
+    struct link *edge = bench_edge(&bench, "E"), *worker = bench_worker(&bench, 10);
+    open_connection(edge, worker, "a", "E.a");
+    SHOWN("select state from connections", "open");
+    const struct projection *projection = &bench.router->projection;
+    const struct edge *ours = edge_find(bench.router, span_text("E"));
+    memset(channel, 'x', sizeof channel);
+    postgres_freeze(&server, true);
+    size_t count = 0;
+    for (; !ours->projection.is_stale; count++) {
+        snprintf(channel, sizeof channel, "%zu", count);
+        channel[strlen(channel)] = '-';
+        say_subscribed(edge, "E.a", span_of(channel, sizeof channel), true);
+        assert_in_range(projection->bytes, 0, PROJECTION_LIMIT_BYTES);
+    }
+    assert_in_range(count, PROJECTION_SET_CHANGES, PROJECTION_LIMIT_BYTES / sizeof channel);
+    assert_int_equal(projection->bytes, 0);
+    say_subscribed(edge, "E.a", span_text("not kept"), true);
+    assert_int_equal(projection->bytes, 0);
+    postgres_freeze(&server, false);
+    snapshot_page(edge, entries, 1);
+    SHOWN("select channel from subscriptions", "few");
+}
+
 /* ---- whose edge it is ---- */
 
 static void an_expired_edge_stays_so(void **state)
@@ -564,6 +599,7 @@ int main(void)
         TEST(a_refused_row_is_left_out),
         TEST(a_snapshot_is_the_truth),
         TEST(postgresql_comes_back),
+        TEST(more_changes_than_may_wait),
         TEST(an_expired_edge_stays_so),
         TEST(an_edge_that_went_to_another_router),
         TEST(a_judgement_that_is_lost),
