@@ -117,7 +117,6 @@ static void on_silent(void *context, struct link *link)
     (void)context;
     log_warning("peer is silent", LOG_SPAN("role", link_peer_role(link)),
                 LOG_SPAN("peer", link_peer_name(link)), LOG_INT("ms", link_silent_ms(link)));
-    metric_add_label(METRIC_LINK_LOST, is_edge(link) ? LABEL_PEER_EDGE : LABEL_PEER_WORKER, 1);
 }
 
 static void on_received(void *context, struct link *link)
@@ -415,32 +414,14 @@ void control_destroy(void **actor)
 
 static void measure_edges(const struct control *control)
 {
-    size_t receipts = 0, parked = 0, buffered = 0, linked = 0;
+    size_t receipts = 0, parked = 0;
 
     EDGE_SET_FOR_EACH(&control->edges, edge) {
         receipts += edge->outbox.waiting;
         parked += outbox_parked(&edge->outbox);
-        linked += edge->link != NULL;
-        buffered += edge->link ? link_buffered_bytes(edge->link) : 0;
     }
     metric_set(METRIC_RECEIPTS_WAITING, (int64_t)receipts);
     metric_set(METRIC_COMMANDS_PARKED, (int64_t)parked);
-    metric_set_label(METRIC_LINK_PEERS, LABEL_PEER_EDGE, (int64_t)linked);
-    metric_set_label(METRIC_LINK_PEERS, LABEL_PEER_WORKER, (int64_t)control->workers.count);
-    metric_set_label(METRIC_LINK_BUFFERED, LABEL_PEER_EDGE, (int64_t)buffered);
-}
-
-/* One socket serves edges and workers, so their packets are counted together. */
-static void measure_links(const struct link_counters *counters)
-{
-    const unsigned int peer = LABEL_PEER_UNKNOWN;
-    metric_set_label(METRIC_LINK_PACKETS_SENT, peer, (int64_t)counters->packets_sent);
-    metric_set_label(METRIC_LINK_PACKETS_RECEIVED, peer, (int64_t)counters->packets_received);
-    metric_set_label(METRIC_LINK_BYTES_SENT, peer, (int64_t)counters->bytes_sent);
-    metric_set_label(METRIC_LINK_BYTES_RECEIVED, peer, (int64_t)counters->bytes_received);
-    metric_set_label(METRIC_LINK_RESENDS, peer, (int64_t)counters->resends);
-    metric_set_label(METRIC_LINK_RESYNCS, peer, (int64_t)counters->resyncs);
-    metric_set_label(METRIC_LINK_MALFORMED, peer, (int64_t)counters->malformed);
 }
 
 void control_measure(void *actor)
@@ -448,7 +429,7 @@ void control_measure(void *actor)
     const struct control *control = actor;
 
     measure_edges(control);
-    measure_links(link_set_counters(control->links));
+    link_set_measure(control->links, LABEL_PEER_UNKNOWN);
     metric_set(METRIC_CHANNELS, (int64_t)control->channels.channels.count);
     metric_set(METRIC_EDGES_LIVE, (int64_t)control->roll.live_count);
     metric_set(METRIC_ROLL_VERSION, (int64_t)roll_version(&control->roll));

@@ -228,6 +228,6 @@ void edge_measure(void *actor)
     metric_set(METRIC_EVENTS_QUEUED, (int64_t)edge->event_count);
     metric_set(METRIC_EVENTS_QUEUED_BYTES, (int64_t)edge->event_bytes);
     metric_set(METRIC_READS_PAUSED, (int64_t)edge->paused_count);
-    peers_measure(edge->home.routers, LABEL_PEER_ROUTER);
-    peers_measure(edge->controls.links, LABEL_PEER_CONTROL);
+    link_set_measure(edge->home.routers, LABEL_PEER_ROUTER);
+    link_set_measure(edge->controls.links, LABEL_PEER_CONTROL);
 }

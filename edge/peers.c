@@ -55,22 +55,3 @@ void peers_log_refused(const char *message, const struct link *link, struct span
 {
     log_warning(message, LOG_TEXT("address", link_address(link)), LOG_SPAN("reason", reason));
 }
-
-void peers_measure(const struct link_set *set, enum metric_label_peer peer)
-{
-    if (!set)
-        return;
-    const struct link_counters *counters = link_set_counters(set);
-    size_t buffered = 0;
-    for (struct link *link = link_set_first(set); link; link = link_set_next(set, link))
-        buffered += link_buffered_bytes(link);
-    metric_set_label(METRIC_LINK_BUFFERED, peer, (int64_t)buffered);
-    metric_set_label(METRIC_LINK_PEERS, peer, (int64_t)link_set_up_count(set));
-    metric_set_label(METRIC_LINK_PACKETS_SENT, peer, (int64_t)counters->packets_sent);
-    metric_set_label(METRIC_LINK_PACKETS_RECEIVED, peer, (int64_t)counters->packets_received);
-    metric_set_label(METRIC_LINK_BYTES_SENT, peer, (int64_t)counters->bytes_sent);
-    metric_set_label(METRIC_LINK_BYTES_RECEIVED, peer, (int64_t)counters->bytes_received);
-    metric_set_label(METRIC_LINK_RESENDS, peer, (int64_t)counters->resends);
-    metric_set_label(METRIC_LINK_RESYNCS, peer, (int64_t)counters->resyncs);
-    metric_set_label(METRIC_LINK_MALFORMED, peer, (int64_t)counters->malformed);
-}

@@ -3,7 +3,6 @@
 #define SLIP_EDGE_PEERS_H
 
 #include "common/process/address.h"
-#include "common/process/metrics.h"
 #include "common/wire/link.h"
 #include "edge/edge.h"
 
@@ -16,8 +15,5 @@ int peers_connect(struct edge *edge, const struct address_list *addresses, const
 void peers_log_up(const char *message, const struct link *link);
 void peers_log_down(const char *message, const struct link *link);
 void peers_log_refused(const char *message, const struct link *link, struct span reason);
-
-/* Sets the gauges about the links of a set (NULL: nothing). */
-void peers_measure(const struct link_set *set, enum metric_label_peer peer);
 
 #endif

@@ -298,24 +298,6 @@ void router_check_ready(void *actor, struct readiness *readiness)
     }
 }
 
-static void measure_links(const struct router *router)
-{
-    const struct link_counters *counters = link_set_counters(router->links);
-    size_t up = link_set_up_count(router->links);
-    enum metric_label_peer peer = LABEL_PEER_EDGE;
-
-    metric_set_label(METRIC_LINK_PEERS, LABEL_PEER_WORKER, (int64_t)router->workers.count);
-    metric_set_label(METRIC_LINK_PEERS, peer, (int64_t)(up - router->workers.count));
-    peer = LABEL_PEER_UNKNOWN; /* one socket for edges and workers: counted together */
-    metric_set_label(METRIC_LINK_PACKETS_SENT, peer, (int64_t)counters->packets_sent);
-    metric_set_label(METRIC_LINK_PACKETS_RECEIVED, peer, (int64_t)counters->packets_received);
-    metric_set_label(METRIC_LINK_BYTES_SENT, peer, (int64_t)counters->bytes_sent);
-    metric_set_label(METRIC_LINK_BYTES_RECEIVED, peer, (int64_t)counters->bytes_received);
-    metric_set_label(METRIC_LINK_RESENDS, peer, (int64_t)counters->resends);
-    metric_set_label(METRIC_LINK_RESYNCS, peer, (int64_t)counters->resyncs);
-    metric_set_label(METRIC_LINK_MALFORMED, peer, (int64_t)counters->malformed);
-}
-
 static size_t count_open(const struct router *router, size_t *ret_edges)
 {
     size_t connections = 0;
@@ -348,5 +330,5 @@ void router_measure(void *actor)
     metric_set(METRIC_ROLL_VERSION, (int64_t)router->roll.version);
     metric_set(METRIC_ROWS_PENDING, (int64_t)projection->changes);
     metric_set(METRIC_PROJECTION_LAG, 1000 * projection_lag_ms(router));
-    measure_links(router);
+    link_set_measure(router->links, LABEL_PEER_UNKNOWN);
 }

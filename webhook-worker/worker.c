@@ -213,19 +213,6 @@ static void measure_breaker(const struct breaker *breaker)
         metric_set_label(METRIC_BREAKER_TRANSITIONS, state, (int64_t)breaker->entered[state]);
 }
 
-static void measure_links(const struct link_set *set, enum metric_label_peer peer)
-{
-    const struct link_counters *counters = link_set_counters(set);
-    metric_set_label(METRIC_LINK_PEERS, peer, (int64_t)link_set_up_count(set));
-    metric_set_label(METRIC_LINK_PACKETS_SENT, peer, (int64_t)counters->packets_sent);
-    metric_set_label(METRIC_LINK_PACKETS_RECEIVED, peer, (int64_t)counters->packets_received);
-    metric_set_label(METRIC_LINK_BYTES_SENT, peer, (int64_t)counters->bytes_sent);
-    metric_set_label(METRIC_LINK_BYTES_RECEIVED, peer, (int64_t)counters->bytes_received);
-    metric_set_label(METRIC_LINK_RESENDS, peer, (int64_t)counters->resends);
-    metric_set_label(METRIC_LINK_RESYNCS, peer, (int64_t)counters->resyncs);
-    metric_set_label(METRIC_LINK_MALFORMED, peer, (int64_t)counters->malformed);
-}
-
 void worker_measure(void *actor)
 {
     const struct worker *worker = actor;
@@ -238,8 +225,8 @@ void worker_measure(void *actor)
     metric_set(METRIC_EDGES_LIVE, (int64_t)rolls_live_edges(&worker->rolls));
     metric_set(METRIC_ROLL_VERSION, (int64_t)rolls_version(&worker->rolls));
     measure_breaker(&worker->breaker);
-    measure_links(worker->router_links, LABEL_PEER_ROUTER);
-    measure_links(worker->control_links, LABEL_PEER_CONTROL);
+    link_set_measure(worker->router_links, LABEL_PEER_ROUTER);
+    link_set_measure(worker->control_links, LABEL_PEER_CONTROL);
 }
 
 int64_t worker_drain_limit_ms(const struct config *config)

@@ -59,8 +59,13 @@ void readiness_write_json(const struct readiness *readiness, struct buffer *buff
 
 static void append_line(struct buffer *buffer, struct span text)
 {
-    for (size_t i = 0; i < text.length; i++)
-        buffer_append_byte(buffer, (unsigned char)text.data[i] < ' ' ? ' ' : text.data[i]);
+    for (size_t i = 0; i < text.length; i++) {
+        const char byte = text.data[i];
+        if ((unsigned char)byte < ' ')
+            buffer_append_byte(buffer, ' ');
+        else
+            buffer_append_byte(buffer, byte);
+    }
 }
 
 void readiness_write_text(const struct readiness *readiness, struct buffer *buffer)

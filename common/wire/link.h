@@ -30,6 +30,7 @@
 
 #include "common/base/buffer.h"
 #include "common/process/loop.h"
+#include "common/process/metrics.h"
 #include "common/wire/wire.h"
 
 struct link;     /* one peer, connected or trying to be */
@@ -150,6 +151,11 @@ struct link_counters {
     uint64_t messages_received[MESSAGE_COUNT]; /* by message_index() */
 };
 const struct link_counters *link_set_counters(const struct link_set *set);
+
+/* Sets the metrics slip_link_…, by the role of the peers. `stranger` is the role that what belongs
+ * to no session is counted for: of a connector the one it connects to, of a binder
+ * LABEL_PEER_UNKNOWN. NULL is a set that is not there yet. */
+void link_set_measure(const struct link_set *set, enum metric_label_peer stranger);
 
 /* ---- one link ---- */
 

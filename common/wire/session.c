@@ -46,6 +46,8 @@ static int send_packet(struct link *link, enum link_path path, uint64_t number, 
     set->counters.packets_sent++;
     set->counters.published += path == LINK_PATH_PUBLISH;
     set->counters.bytes_sent += length;
+    link_traffic(link)->packets_sent++;
+    link_traffic(link)->bytes_sent += length;
     link->sent_ms = loop_now_ms(set->loop);
     stream_receiver_told(&link->receiver);
     loop_timer_stop(set->loop, &link->acknowledge);
@@ -88,8 +90,10 @@ static void pump(struct link *link, bool wait_for_path)
             return;
         if (path == LINK_PATH_DIRECT && number > link->direct_number)
             link->direct_number = number;
-        if (stream_sender_advance(&link->sender))
+        if (stream_sender_advance(&link->sender)) {
             link->set->counters.resends++;
+            link_traffic(link)->resends++;
+        }
     }
 }
 
@@ -184,6 +188,7 @@ static void notice_silence(struct link *link)
     if (link->silence_told || link_silent_ms(link) < set->options.peer_timeout_ms)
         return;
     link->silence_told = true;
+    link_traffic(link)->lost++;
     if (set->options.handlers.on_silent)
         set->options.handlers.on_silent(set->options.context, link);
 }
@@ -216,6 +221,7 @@ void link_init(struct link *link, struct link_set *set)
     loop_deferred_init(&link->flush, flush);
     loop_timer_init(&link->acknowledge, on_acknowledge);
     loop_timer_init(&link->tick, on_tick);
+    link->peer = LABEL_PEER_UNKNOWN;
     list_append(&set->links, &link->link);
     loop_timer_start(set->loop, &link->tick, set->tick_ms);
 }
@@ -249,6 +255,8 @@ void link_begin(struct link *link, uint64_t peer_session, struct span peer_name,
     link->silence_told = false;
     copy_name(link->peer_name, peer_name);
     copy_name(link->peer_role, peer_role);
+    link->peer = link_peer_label(peer_role);
+    link_traffic(link)->was_there = true;
     set->up_count++;
     set->options.handlers.on_up(set->options.context, link);
 }
@@ -287,6 +295,7 @@ bool link_set_take_header(struct link_set *set, struct span *frame,
 {
     set->counters.packets_received++;
     set->counters.bytes_received += frame->length;
+    set->frame_bytes = frame->length;
     int rc = packet_header_take(frame, ret_header);
     if (rc == -ENOTSUP)
         set->counters.newer++;
@@ -402,7 +411,7 @@ static bool take_acknowledgement(struct link *link, uint64_t received)
     return is_still(link, session);
 }
 
-void link_receive(struct link *link, const struct packet_header *header, struct span messages)
+static void receive(struct link *link, const struct packet_header *header, struct span messages)
 {
     struct link_set *set = link->set;
     uint64_t session = link->session;
@@ -423,4 +432,16 @@ void link_receive(struct link *link, const struct packet_header *header, struct 
         on_session_message(link, &message);
     if (is_still(link, session))
         ask_for_missing(link);
+}
+
+void link_receive(struct link *link, const struct packet_header *header, struct span messages)
+{
+    struct link_set *set = link->set;
+    struct link_traffic *traffic = link_traffic(link); /* a callback may begin another session */
+    const uint64_t malformed = set->counters.malformed, resyncs = set->counters.resyncs;
+    traffic->packets_received++;
+    traffic->bytes_received += set->frame_bytes;
+    receive(link, header, messages);
+    traffic->malformed += set->counters.malformed - malformed;
+    traffic->resyncs += set->counters.resyncs - resyncs;
 }

@@ -11,6 +11,7 @@
 #ifndef SLIP_WIRE_SESSION_H
 #define SLIP_WIRE_SESSION_H
 
+#include "common/process/metrics.h"
 #include "common/wire/link.h"
 #include "common/wire/socket.h"
 #include "common/wire/stream.h"
@@ -38,6 +39,15 @@ struct link_transport {
     void (*destroy)(struct link_set *set);
 };
 
+/* What belongs to the sessions of peers of one role; link_set.counters has everything. */
+struct link_traffic {
+    bool was_there; /* a peer of this role, ever */
+    uint64_t packets_sent, packets_received;
+    uint64_t bytes_sent, bytes_received;
+    uint64_t resends, resyncs, malformed;
+    uint64_t lost; /* silent for peer_timeout_ms */
+};
+
 struct link_set {
     const struct link_transport *transport;
     struct loop *loop;
@@ -53,6 +63,8 @@ struct link_set {
     struct buffer header; /* of the packet being sent */
     struct buffer body;   /* of the unnumbered packet being sent */
     struct link_counters counters;
+    struct link_traffic traffic[LABEL_COUNT_peer];
+    size_t frame_bytes; /* of the frame that is being received */
     struct loop_deferred reap;
 };
 
@@ -72,6 +84,7 @@ struct link {
     uint64_t peer_session; /* 0 while greeting */
     char peer_name[WIRE_NAME_BYTES + 1];
     char peer_role[WIRE_NAME_BYTES + 1];
+    enum metric_label_peer peer; /* the role for metrics; unknown before the first session */
     void *data;
 
     struct stream_sender sender;
@@ -93,6 +106,15 @@ bool link_name_is_valid(struct span name);
 void link_set_init(struct link_set *set, const struct link_transport *transport, struct loop *loop,
                    const struct link_options *options);
 void link_set_fini(struct link_set *set);
+
+/* What is counted of the link's own role. */
+static inline struct link_traffic *link_traffic(struct link *link)
+{
+    return &link->set->traffic[link->peer];
+}
+
+/* The label of a role ("webhook-worker"), LABEL_PEER_UNKNOWN for one that is none of ours. */
+enum metric_label_peer link_peer_label(struct span role);
 
 /* Adds a link that greets (peer_session 0) to the set, and starts its ticks. */
 void link_init(struct link *link, struct link_set *set);
