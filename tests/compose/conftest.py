@@ -15,7 +15,7 @@ sys.path[:0] = [HERE, os.path.join(ROOT, "tests", "fault"), os.path.join(ROOT, "
 
 # pylint: disable=wrong-import-position
 from engine import Engine, NoEngine  # noqa: E402
-from project import Project  # noqa: E402
+from project import NAMES, Project  # noqa: E402
 
 LOGS = os.path.join(BUILD, "compose")
 # Addresses of clients, as HAProxy sees them. They are for documents, so nobody's.
@@ -34,7 +34,7 @@ def engine_fixture():
     except NoEngine as reason:
         pytest.skip(str(reason))
     try:
-        engine.sweep()
+        engine.sweep(NAMES[engine.is_ours])
         engine.make_images()
         print(f"engine and base images: {time.monotonic() - began:.0f} s", flush=True)
         yield engine
@@ -53,7 +53,8 @@ def images_fixture(engine):
     finally:
         project.destroy()
     yield engine
-    engine.docker("image", "prune", "-f")
+    if engine.is_ours:
+        engine.docker("image", "prune", "-f")
 
 
 @pytest.fixture(scope="session", name="addresses")

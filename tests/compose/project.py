@@ -11,7 +11,10 @@ import time
 from harness.wait import until
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-PROJECT = "slip-sockets"
+# What our own engine has, has the names that its users see; on somebody's engine there may be their stack.
+NAMES = {True: "slip-sockets", False: "slip-sockets-test"}
+with open(os.path.join(ROOT, "meson.build"), encoding="utf-8") as _file:
+    VERSION = re.search(r"version: '([^']+)'", _file.read())[1]
 PROGRAMS = {"edge": "slip-edge", "router": "slip-router", "webhook-worker": "slip-webhook-worker",
             "control": "slip-control"}
 
@@ -59,12 +62,19 @@ class Project:
 
     def __init__(self, engine, **settings):
         self.engine = engine
+        self.name = NAMES[engine.is_ours]
         self.folder = copy_of_the_repository()
         self.scales = {}
         self.transcript = []
         subprocess.run([os.path.join(self.folder, "deploy", "docker-init")], check=True,
                        stdout=subprocess.DEVNULL)
+        if not engine.is_ours:
+            self.set(COMPOSE_PROJECT_NAME=self.name, SLIP_IMAGE=self.image(), HAPROXY_IMAGE=self.image("haproxy"),
+                     CHAT_IMAGE=self.image("chat"))
         self.set(**settings)
+
+    def image(self, *of):
+        return "-".join((self.name, *of)) + ":" + VERSION
 
     # ---- settings ----
 
@@ -113,7 +123,7 @@ class Project:
 
     def containers(self, service=None, running=True):
         words = ["ps", "--no-trunc", "--format", '{{.ID}}\t{{.Names}}\t{{.Label "com.docker.compose.service"}}',
-                 "--filter", f"label=com.docker.compose.project={PROJECT}"]
+                 "--filter", f"label=com.docker.compose.project={self.name}"]
         if not running:
             words.append("-a")
         if service:
@@ -135,10 +145,10 @@ class Project:
             return container.exec("pg_isready", "-U", "slip", "-h", "127.0.0.1", check=False).returncode == 0
         return True
 
-    def wait_ready(self, patience=90):
+    def wait_ready(self, patience=45):
         for container in self.containers():
             until(lambda container=container: self.is_ready(container),
-                  lambda container=container: f"{container.name} to be ready:\n{container.log()[-3000:]}", patience)
+                  lambda container=container: f"{container.name} to be ready:\n{container.log()[-1500:]}", patience)
 
     def psql(self, sql):
         """Rows, by psql in the container of PostgreSQL."""
@@ -169,5 +179,5 @@ class Project:
 
     def destroy(self):
         self.compose("down", "-v", "-t", "1", check=False)
-        self.engine.sweep()
+        self.engine.sweep(self.name)
         shutil.rmtree(self.folder, ignore_errors=True)

@@ -1,0 +1,404 @@
+"""What the containers may do, who reaches them, and how HAProxy treats clients."""
+
+import os
+import re
+import socket
+import ssl
+import subprocess
+
+import pytest
+import yaml
+
+from harness.backend import Backend
+from harness.client import Client, Gone, Refused
+from harness.ports import free_port
+from harness.rest import Rest
+from harness.wait import until
+from project import PROGRAMS, ROOT, VERSION, Project
+
+SERVICES = ["chat", "control", "edge", "haproxy", "postgres", "router", "webhook-worker"]
+OURS = [service for service in SERVICES if service != "postgres"]
+# What compose.yaml decides itself: in a container there is nothing to choose.
+FIXED = {"ADMIN_LISTEN", "ROUTER_LISTEN", "CONTROL_LINK_LISTEN", "CONTROL_PUBLISH_LISTEN", "CONTROL_LISTEN",
+         "EDGE_LISTEN", "DATABASE_PASSWORD", "JWT_SECRET"}
+
+
+class Here:
+    """The stack, and how clients get in."""
+
+    def __init__(self, images):
+        self.ports = {name: free_port() for name in ("ws", "wss", "rest")}
+        self.project = Project(images, WS_LISTEN=self.ports["ws"], WSS_LISTEN=self.ports["wss"],
+                               REST_LISTEN=f"127.0.0.1:{self.ports['rest']}", DRAIN_SECONDS="1s",
+                               CLOSE_TIMEOUT="1s", WEBSOCKET_URL=f"ws://127.0.0.1:{self.ports['ws']}")
+        self.secret = self.project.secret("jwt_secret")
+        self.backend = Backend(self.secret, "0.0.0.0")
+        self.project.set(TARGET_URL=f"http://host.docker.internal:{self.backend.port}/hook")
+        self.rest = Rest(f"http://127.0.0.1:{self.ports['rest']}", self.secret)
+
+    def client(self, source="127.0.0.1", **options):
+        """`source`: one of the machine's addresses; the client connects to it as well."""
+        client = Client.__new__(Client)
+        client.socket = socket.create_connection((source, self.ports["ws"]), 20, source_address=(source, 0))
+        client.received, client.headers, client.key = b"", {}, "AAAAAAAAAAAAAAAAAAAAAA=="
+        client.open(**options)
+        return client
+
+    def tls(self):
+        """(a client that is in by wss://, the certificate that it was shown)"""
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        plain = socket.create_connection(("127.0.0.1", self.ports["wss"]), 20)
+        client = Client.__new__(Client)
+        client.socket = context.wrap_socket(plain, server_hostname="localhost")
+        client.received, client.headers, client.key = b"", {}, "AAAAAAAAAAAAAAAAAAAAAA=="
+        client.open()
+        return client, client.socket.getpeercert(binary_form=True)
+
+
+@pytest.fixture(scope="module", name="here")
+def here_fixture(images, logs):
+    here = Here(images)
+    try:
+        here.project.up()
+        here.project.wait_ready()
+        yield here
+    finally:
+        here.project.save_logs(logs)
+        here.project.destroy()
+        here.backend.close()
+
+
+@pytest.fixture(autouse=True, name="_fresh")
+def fresh_fixture(request):
+    if "here" in request.fixturenames:
+        request.getfixturevalue("here").backend.reset()
+
+
+# ---- files ----
+
+def settings():
+    """{variable: programs} of config.def, by what it says."""
+    with open(os.path.join(ROOT, "common", "process", "config.def"), encoding="utf-8") as file:
+        found = re.findall(r"^SETTING\(\w+, (\w+), .*?, ([A-Z| ]+),$", file.read(), re.MULTILINE)
+    assert len(found) > 50
+    return {variable: set(programs.split(" | ")) for variable, programs in found}
+
+
+def test_every_setting_can_be_given():
+    with open(os.path.join(ROOT, "deploy", "compose.yaml"), encoding="utf-8") as file:
+        services = yaml.safe_load(file)["services"]
+    words = {"edge": "EDGE", "router": "ROUTER", "webhook-worker": "WORKER", "control": "CONTROL"}
+    for service, word in words.items():
+        names = {name.removesuffix("_FILE") if name != "WEBHOOK_CA_FILE" else name
+                 for name in services[service]["environment"]}
+        wanted = {name for name, programs in settings().items() if programs & {word, "ALL"}}
+        assert wanted - FIXED <= names, (service, wanted - FIXED - names)
+        assert names <= wanted | {"RES_OPTIONS"}, (service, names - wanted)
+
+
+def test_the_example_names_nothing_that_is_not_there():
+    folder = os.path.join(ROOT, "deploy")
+    with open(os.path.join(folder, ".env.example"), encoding="utf-8") as file:
+        names = set(re.findall(r"^(?:# )?([A-Z_]+)=", file.read(), re.MULTILINE))
+    with open(os.path.join(folder, "compose.yaml"), encoding="utf-8") as file:
+        known = set(re.findall(r"\b([A-Z][A-Z_]+)(?=:|\b)", file.read()))
+    own = {"COMPOSE_FILE", "COMPOSE_PROJECT_NAME", "COMPOSE_PROFILES"}
+    assert {"TARGET_URL", "JWT_SECRET_FILE", "POSTGRES_PASSWORD_FILE"} <= names
+    assert names - own <= known, names - own - known
+
+
+@pytest.mark.parametrize("name", ["TARGET_URL", "JWT_SECRET_FILE", "POSTGRES_PASSWORD_FILE"])
+def test_a_missing_setting_is_told_in_a_sentence(here, name):
+    path = os.path.join(here.project.folder, ".env")
+    with open(path, encoding="utf-8") as file:
+        before = file.read()
+    here.project.set(**{name: None})
+    done = here.project.compose("up", "-d", check=False)
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(before)
+    assert done.returncode != 0
+    assert "is not set, run deploy/docker-init in the root of the repository" in done.stdout, done.stdout
+
+
+def test_docker_init_keeps_what_is_there(here):
+    secret = here.project.secret("postgres_password")
+    path = os.path.join(here.project.folder, ".env")
+    with open(path, encoding="utf-8") as file:
+        before = file.read()
+    done = subprocess.run([os.path.join(here.project.folder, "deploy", "docker-init")], check=True, text=True,
+                          stdout=subprocess.PIPE)
+    assert "kept .env" in done.stdout and here.project.secret("postgres_password") == secret
+    with open(path, encoding="utf-8") as file:
+        assert file.read() == before
+
+
+# ---- images and containers ----
+
+def test_the_image(here):
+    docker, project = here.project.docker, here.project
+    base, ours = (int(docker("image", "inspect", "-f", "{{.Size}}", name).stdout)
+                  for name in ("debian:bookworm-slim", project.image()))
+    assert ours - base < 40e6, (base, ours)
+    for program in PROGRAMS.values():
+        assert docker("run", "--rm", project.image(), program, "--version").stdout == f"{program} {VERSION}\n"
+    label = '{{index .Config.Labels "org.opencontainers.image.version"}}'
+    for image in (project.image(), project.image("haproxy"), project.image("chat")):
+        assert docker("image", "inspect", "-f", label, image).stdout.strip() == VERSION
+    assert docker("image", "inspect", "-f", "{{.Config.StopSignal}}", project.image()).stdout.strip() == "SIGTERM"
+
+
+def test_containers_may_do_nothing(here):
+    seen = set()
+    for container in here.project.containers():
+        seen.add(container.service)
+        if container.service == "postgres":
+            continue
+        status = dict(line.split(":\t", 1) for line in container.exec("cat", "/proc/1/status").stdout.splitlines()
+                      if ":\t" in line)
+        assert status["Uid"].split()[0] != "0", container.name
+        assert int(status["CapEff"], 16) == int(status["CapBnd"], 16) == 0, container.name
+        assert status["NoNewPrivs"].strip() == "1", container.name
+        for path in ("/file", "/usr/bin/file", "/tmp/file"):
+            done = container.exec("touch", path, check=False)
+            assert done.returncode != 0 and "Read-only file system" in done.stderr, (container.name, done.stderr)
+    assert seen == set(SERVICES)
+
+
+def test_nobody_waits_for_the_health_checks_in_vain(here):
+    for container in here.project.containers():
+        if container.service != "chat":
+            until(lambda container=container: container.inspect()["State"]["Health"]["Status"] == "healthy",
+                  f"{container.name} to be healthy", 60)
+
+
+def test_the_images_own_health_check(here):
+    """Without compose's: the loop of whatever runs turns."""
+    words = ["run", "-d", "--rm", "-e", "DATABASE_URL=postgresql://nowhere", here.project.image(), "slip-router"]
+    identity = here.project.docker(*words).stdout.strip()
+    try:
+        until(lambda: here.project.docker("exec", identity, "/proc/1/exe", "--healthz", check=False).returncode == 0,
+              "the router to be alive")
+        assert here.project.docker("inspect", "-f", "{{json .Config.Healthcheck.Test}}", identity).stdout.strip() == (
+            '["CMD","/proc/1/exe","--healthz"]')
+    finally:
+        here.project.docker("kill", identity)
+
+
+# ---- networks ----
+
+def test_only_haproxy_is_published(here):
+    for container in here.project.containers():
+        ports = {port: at for port, at in container.inspect()["NetworkSettings"]["Ports"].items() if at}
+        if container.service != "haproxy":
+            assert not ports, (container.name, ports)
+            continue
+        assert set(ports) == {"8080/tcp", "8443/tcp", "8081/tcp"}
+        assert {at["HostIp"] for at in ports["8081/tcp"]} == {"127.0.0.1"}
+
+
+def can_connect(here, network, host, port):
+    """From a stranger's container in that network."""
+    return here.project.docker("run", "--rm", "--network", f"{here.project.name}_{network}", "debian:bookworm-slim", "timeout", "2",
+                               "bash", "-c", f"exec 3<>/dev/tcp/{host}/{port}", check=False).returncode == 0
+
+
+def test_backends_reach_the_rest_api_and_nothing_else(here):
+    assert can_connect(here, "backend", "slip-sockets", 8081)
+    networks = {container.service: container.inspect()["NetworkSettings"]["Networks"].values()
+                for container in here.project.containers()}
+    for service, port in (("postgres", 5432), ("edge", 8080), ("router", 7100), ("control", 8081), ("control", 7200)):
+        assert not can_connect(here, "backend", service, port), service
+        for network in networks[service]:
+            assert not can_connect(here, "backend", network["IPAddress"], port), service
+
+
+def test_each_network_is_what_it_is_for(here):
+    inside = {}
+    for name in ("front", "links", "database", "backend"):
+        done = here.project.docker("network", "inspect", "-f", "{{.Internal}}", f"{here.project.name}_{name}")
+        assert done.stdout.strip() == ("false" if name == "backend" else "true"), name
+        inside[name] = {container.service for container in here.project.containers()
+                        if f"{here.project.name}_{name}" in container.inspect()["NetworkSettings"]["Networks"]}
+    assert inside == {"front": {"haproxy", "edge", "control"}, "database": {"postgres", "router", "control"},
+                      "links": {"edge", "router", "control", "webhook-worker"},
+                      "backend": {"haproxy", "webhook-worker", "chat"}}
+
+
+# ---- HAProxy ----
+
+def test_the_backend_sees_who_it_is(here, addresses):
+    for address in addresses:
+        liar = {"X-Forwarded-For": "203.0.113.9", "Forwarded": "for=203.0.113.9"}
+        client = here.client(address, headers=liar)
+        assert here.backend.requests[-1].metadata["ip"] == address
+        assert "203.0.113.9" not in str(here.backend.requests[-1].body)
+        rows = here.project.psql('select ip from "slip-sockets".connections where state = \'open\'')
+        assert [address] in rows
+        client.close()
+
+
+def test_the_rest_api_through_haproxy(here):
+    client = here.client()
+    here.backend.wait_for("OPEN")
+    connection = here.backend.requests[-1].connection
+    answer = here.rest.events({"type": "TEXT", "connectionId": connection, "data": "by REST"})
+    assert answer.status == 200, answer
+    assert client.receive() == "by REST"
+    client.close()
+
+
+def test_wss_with_a_certificate_made_for_trying_out(here):
+    client, certificate = here.tls()
+    shown = here.project.one("haproxy").exec("bash", "-c", "openssl x509 -outform DER -in /run/haproxy/certificate | sha256sum")
+    assert shown.stdout.split()[0] == digest(certificate)
+    client.close()
+
+
+def digest(data):
+    import hashlib  # pylint: disable=import-outside-toplevel
+    return hashlib.sha256(data).hexdigest()
+
+
+def test_wss_with_a_given_certificate_and_a_renewed_one(here):
+    """Renewing it drops nobody."""
+    folder = os.path.join(here.project.folder, "deploy", "tls")
+    target = os.path.join(folder, "site.pem")
+
+    def make():
+        done = here.project.docker("run", "--rm", here.project.image("haproxy"), "sh", "-c",
+                                   "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=site -keyout /dev/shm/key "
+                                   "2>/dev/null && cat /dev/shm/key")
+        with open(target, "w", encoding="ascii") as file:
+            file.write(done.stdout)
+        return digest(ssl.PEM_cert_to_DER_cert(done.stdout[done.stdout.index("-----BEGIN CERT"):
+                                                           done.stdout.index("-----END CERTIFICATE-----") + 25]))
+
+    first = make()
+    here.project.recreate("haproxy")
+    here.project.wait_ready()
+    until(lambda: here.project.haproxy_servers("edges"), "the edge to be found")
+    client, certificate = here.tls()
+    assert digest(certificate) == first
+    second = make()
+    here.project.compose("kill", "-s", "USR2", "haproxy")
+
+    def renewed():
+        try:
+            other, shown = here.tls()
+        except (OSError, Refused, Gone):
+            return False
+        other.close()
+        return digest(shown) == second
+
+    until(renewed, "the new certificate")
+    here.backend.on("TEXT", lambda event, _: [{"type": "TEXT", "connectionId": event["connectionId"], "data": "still here"}])
+    client.send("there?")
+    assert client.receive() == "still here"
+    client.close()
+
+
+def test_limits_of_one_address(here, addresses):
+    here.project.set(ADDRESS_CONNECTIONS=3)
+    here.project.up()
+    here.project.wait_ready()
+    until(lambda: here.project.haproxy_servers("edges"), "the edge to be found")
+    first, second = addresses
+    clients = [here.client(first) for _ in range(3)]
+    with pytest.raises(Refused) as refused:
+        here.client(first)
+    assert refused.value.status == 429 and refused.value.headers["retry-after"] == "10"
+    here.client(second).close()
+    clients.pop().close()
+    until(lambda: here.client(first), "a place that is free again")
+    here.project.set(ADDRESS_CONNECTIONS=1000, ADDRESS_HANDSHAKES=5)
+    here.project.up()
+    here.project.wait_ready()
+    until(lambda: here.project.haproxy_servers("edges"), "the edge to be found")
+    for _ in range(5):
+        here.client(first).close()
+    with pytest.raises(Refused) as refused:
+        here.client(first)
+    assert refused.value.status == 429
+    here.client(second).close()
+    here.project.set(ADDRESS_HANDSHAKES=1000)
+    here.project.up()
+    here.project.wait_ready()
+    until(lambda: here.project.haproxy_servers("edges"), "the edge to be found")
+
+
+def test_a_draining_edge_gets_no_new_clients(here):
+    """It keeps its own until it closes them; whoever comes goes to another."""
+    here.project.set(CLOSE_TIMEOUT="6s")  # as long as it waits for its clients, which do not answer at first
+    here.project.up(edge=2)
+    here.project.wait_ready()
+    until(lambda: len(here.project.haproxy_servers("edges")) == 2, "two edges behind HAProxy")
+    here.backend.reset()
+    clients = [here.client() for _ in range(8)]
+    edges = [request.connection[:10] for request in here.backend.requests]
+    old, new = here.project.containers("edge")
+    assert sorted(edges) == sorted(4 * [old.edge_id(), new.edge_id()]), "that is not leastconn"
+    stopping = subprocess.Popen(["docker", "stop", "-t", "30", old.id], env=here.project.engine.environment,
+                                stdout=subprocess.DEVNULL)
+    until(lambda: len(here.project.haproxy_servers("edges")) == 1, "the draining edge to be out")
+    here.backend.reset()
+    late = [here.client() for _ in range(6)]
+    assert stopping.poll() is None, "it is gone already: nothing was tried"
+    assert {request.connection[:10] for request in here.backend.requests} == {new.edge_id()}
+    for client, edge in zip(clients, edges):
+        if edge == old.edge_id():
+            assert client.expect_close()[0] == 1001
+        else:
+            assert client.is_quiet(0.05)
+    stopping.wait(40)
+    state = old.inspect()["State"]
+    assert state["ExitCode"] == 0 and not state["OOMKilled"]
+    for client in late:
+        client.close()
+    here.project.set(CLOSE_TIMEOUT="1s")
+    here.project.up(edge=1)
+
+
+# ---- the example, and the end ----
+
+def test_the_chat(here):
+    here.project.set(TARGET_URL="http://chat:3000/")
+    here.project.up()
+    here.project.wait_ready()
+    until(lambda: here.project.haproxy_servers("chat") and here.project.haproxy_servers("edges"), "the chat's page")
+    status, _, page = http_get(here, "/")
+    assert status == 200 and b"<html" in page
+    assert f"ws://127.0.0.1:{here.ports['ws']}".encode() in http_get(here, "/config.json")[2]
+    alice, bob = here.client(path="/?name=alice"), here.client(path="/?name=bob")
+    assert "welcome" in alice.receive() and "welcome" in bob.receive()
+    alice.receive()
+    bob.send("hello from bob")
+    assert "hello from bob" in alice.receive()
+    alice.close()
+    bob.close()
+
+
+def http_get(here, path):
+    client = Client("127.0.0.1", here.ports["ws"])
+    client.send_raw(f"GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n".encode())
+    head = b""
+    while chunk := client.socket.recv(65536):
+        head += chunk
+    head, _, body = head.partition(b"\r\n\r\n")
+    return int(head.split(b" ")[1]), head, body
+
+
+def test_stopping_all_is_in_order(here):
+    """Clients hear 1001, and every process ends by itself."""
+    client = here.client(path="/?name=carol")
+    here.project.compose("stop")
+    while True:
+        frame = client.read_frame()
+        if frame.opcode == 8:
+            break
+    assert frame.payload[:2] == b"\x03\xe9"
+    for container in here.project.containers(running=False):
+        state = container.inspect()["State"]
+        assert state["ExitCode"] in ({"haproxy": (0, 143)}.get(container.service, (0,))), (container.name, state)
+    assert {container.service for container in here.project.containers(running=False)} == set(OURS) | {"postgres"}
+    assert set(PROGRAMS) <= set(OURS)
