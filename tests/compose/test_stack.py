@@ -17,7 +17,7 @@ from harness.wait import until
 from project import PROGRAMS, ROOT, VERSION, Project
 
 SERVICES = ["chat", "control", "edge", "haproxy", "postgres", "router", "webhook-worker"]
-OURS = [service for service in SERVICES if service != "postgres"]
+HOW_THEY_END = {"haproxy": (0, 143)}  # the latter by the signal
 # What compose.yaml decides itself: in a container there is nothing to choose.
 FIXED = {"ADMIN_LISTEN", "ROUTER_LISTEN", "CONTROL_LINK_LISTEN", "CONTROL_PUBLISH_LISTEN", "CONTROL_LISTEN",
          "EDGE_LISTEN", "DATABASE_PASSWORD", "JWT_SECRET"}
@@ -197,20 +197,25 @@ def test_only_haproxy_is_published(here):
         assert {at["HostIp"] for at in ports["8081/tcp"]} == {"127.0.0.1"}
 
 
-def can_connect(here, network, host, port):
-    """From a stranger's container in that network."""
-    return here.project.docker("run", "--rm", "--network", f"{here.project.name}_{network}", "debian:bookworm-slim", "timeout", "2",
-                               "bash", "-c", f"exec 3<>/dev/tcp/{host}/{port}", check=False).returncode == 0
+def connects(here, network, targets):
+    """Which of these a stranger's container in that network can connect to: {(host, port)}."""
+    script = "".join(f"(timeout 2 bash -c 'exec 3<>/dev/tcp/{host}/{port}' 2>/dev/null && echo {host} {port}) & "
+                     for host, port in targets) + "wait"
+    done = here.project.docker("run", "--rm", "--network", f"{here.project.name}_{network}", "debian:bookworm-slim",
+                               "bash", "-c", script)
+    return {(host, int(port)) for host, port in map(str.split, done.stdout.splitlines())}
 
 
 def test_backends_reach_the_rest_api_and_nothing_else(here):
-    assert can_connect(here, "backend", "slip-sockets", 8081)
-    networks = {container.service: container.inspect()["NetworkSettings"]["Networks"].values()
-                for container in here.project.containers()}
-    for service, port in (("postgres", 5432), ("edge", 8080), ("router", 7100), ("control", 8081), ("control", 7200)):
-        assert not can_connect(here, "backend", service, port), service
-        for network in networks[service]:
-            assert not can_connect(here, "backend", network["IPAddress"], port), service
+    targets = []
+    for container in here.project.containers():
+        for service, port in (("postgres", 5432), ("edge", 8080), ("edge", 9100), ("router", 7100), ("router", 9100),
+                              ("control", 8081), ("control", 7200), ("control", 9100)):
+            if container.service == service:
+                addresses = [network["IPAddress"] for network in container.inspect()["NetworkSettings"]["Networks"].values()]
+                targets += [(host, port) for host in (service, *addresses)]
+    assert len(targets) > 20
+    assert connects(here, "backend", [("slip-sockets", 8081), *targets]) == {("slip-sockets", 8081)}
 
 
 def test_each_network_is_what_it_is_for(here):
@@ -389,16 +394,22 @@ def http_get(here, path):
 
 
 def test_stopping_all_is_in_order(here):
-    """Clients hear 1001, and every process ends by itself."""
-    client = here.client(path="/?name=carol")
+    """Clients hear 1001, the backend of it, and every process ends by itself; they all come again."""
+    here.project.set(TARGET_URL=f"http://host.docker.internal:{here.backend.port}/hook")
+    here.project.up()
+    here.project.wait_ready()
+    until(lambda: here.project.haproxy_servers("edges"), "the edge to be found")
+    client = here.client()
     here.project.compose("stop")
-    while True:
-        frame = client.read_frame()
-        if frame.opcode == 8:
-            break
-    assert frame.payload[:2] == b"\x03\xe9"
-    for container in here.project.containers(running=False):
+    assert client.expect_close()[0] == 1001
+    assert [event["code"] for request in here.backend.requests for event in request.events
+            if event["type"] == "CLOSE"] == [1001]
+    stopped = here.project.containers(running=False)
+    for container in stopped:
         state = container.inspect()["State"]
-        assert state["ExitCode"] in ({"haproxy": (0, 143)}.get(container.service, (0,))), (container.name, state)
-    assert {container.service for container in here.project.containers(running=False)} == set(OURS) | {"postgres"}
-    assert set(PROGRAMS) <= set(OURS)
+        assert not state["Running"] and state["ExitCode"] in HOW_THEY_END.get(container.service, (0,)), (container.name, state)
+    assert {container.service for container in stopped} == set(SERVICES)
+    here.project.compose("start")
+    here.project.wait_ready()
+    until(lambda: here.project.haproxy_servers("edges"), "the edge to be found")
+    here.client().close()
