@@ -106,6 +106,7 @@ static void on_down(void *context, struct link *link)
 
     log_info("peer unlinked", LOG_SPAN("role", link_peer_role(link)),
              LOG_SPAN("peer", link_peer_name(link)));
+    figures_unlinked(&control->figures, link_peer_name(link));
     if (!is_edge(link))
         worker_unlinked(&control->workers, link);
     else if (edge && edge->link == link)
@@ -170,6 +171,13 @@ static void on_receipt(struct control *control, struct link *link,
                      ranges->items[i].last);
 }
 
+static void on_report(struct control *control, struct link *link,
+                      const struct wire_message *message)
+{
+    (void)link;
+    figures_report(&control->figures, &message->as.report);
+}
+
 static void on_polled(struct control *control, struct link *link,
                       const struct wire_message *message)
 {
@@ -182,12 +190,13 @@ typedef void message_handler(struct control *, struct link *, const struct wire_
 static message_handler *const edge_handlers[MESSAGE_ID_LIMIT] = {
     [MESSAGE_JOIN] = on_join,           [MESSAGE_LEAVE] = on_leave,
     [MESSAGE_ANNOUNCED] = on_announced, [MESSAGE_RECEIPT] = on_receipt,
-    [MESSAGE_POLLED] = on_polled,
+    [MESSAGE_POLLED] = on_polled,       [MESSAGE_REPORT] = on_report,
 };
 
 static message_handler *const worker_handlers[MESSAGE_ID_LIMIT] = {
     [MESSAGE_ROLL] = on_roll,
     [MESSAGE_COMMANDS] = on_commands,
+    [MESSAGE_REPORT] = on_report,
 };
 
 static void on_message(void *context, struct link *link, const struct wire_message *message)
@@ -323,6 +332,7 @@ static void init_parts(struct control *control)
     control->edges.context = control;
     request_set_init(&control->requests, control->loop, &control->edges, &control->channels);
     worker_set_init(&control->workers);
+    figures_init(&control->figures, control);
     loop_timer_init(&control->tick, on_tick);
     loop_timer_init(&control->leaving, on_left);
 }
@@ -395,6 +405,7 @@ void control_destroy(void **actor)
     if (!control)
         return;
     rest_close(&control->rest);
+    figures_fini(&control->figures);
     link_set_destroy(&control->links);
     census_fini(&control->census);
     database_close(&control->database);

@@ -17,6 +17,7 @@
 #include "common/process/lifecycle.h"
 #include "control/census.h"
 #include "control/commands.h"
+#include "control/figures.h"
 #include "control/request.h"
 #include "control/rest.h"
 
@@ -37,6 +38,7 @@ struct control {
     struct request_set requests;
     struct worker_set workers;
     struct rest rest;
+    struct figures figures;
     struct loop_timer tick;
     struct loop_timer leaving; /* after the last REST answer: how long COMMANDS may still take */
     int64_t started_ms;

@@ -12,6 +12,7 @@ enum { HEADER_BYTES = 32768, CONNECTIONS = 10000, CLIENT_TIMEOUT_MS = 60000, COM
 const struct rest_route rest_routes[] = {
     {"GET", "/v1/openapi.json", rest_openapi, true},
     {"GET", "/v1/status", rest_read_status, false},
+    {"GET", "/v1/processes", rest_list_processes, false},
     {"GET", "/v1/edges", rest_list_edges, false},
     {"GET", "/v1/connections", rest_list_connections, false},
     {"GET", "/v1/connections/{connectionId}", rest_read_connection, false},
@@ -56,6 +57,7 @@ static void free_call(struct rest_call *call)
     if (call->unit)
         database_forget(call->unit);
     list_remove(&call->link);
+    list_remove(&call->in_round);
     call->rest->call_count--;
     free(call);
 }
@@ -128,8 +130,9 @@ void rest_answer_invalid(struct rest_call *call, enum problem problem, const cha
 
 /* ---- routing ---- */
 
-static bool is_under_v1(const struct http_target *target)
+bool rest_is_resource(const struct http_request *http)
 {
+    const struct http_target *target = http_request_target(http);
     return target->segment_count > 0 && span_is(target->segments[0], "v1");
 }
 
@@ -223,30 +226,40 @@ static void on_call_due(struct loop_timer *timer)
     rest_answer_problem(call, PROBLEM_NOT_APPLIED, span_of(NULL, 0));
 }
 
-static void on_request(void *context, struct http_request *http)
+void rest_handle(struct rest *rest, struct http_request *http)
 {
-    struct rest *rest = context;
     struct rest_call *call = xcalloc(1, sizeof *call);
 
     call->rest = rest;
     call->http = http;
     call->started_us = clock_monotonic_us();
     loop_timer_init(&call->timer, on_call_due);
+    list_init(&call->in_round);
     list_append(&rest->calls, &call->link);
     rest->call_count++;
     http_request_set_context(http, call);
-    if (is_under_v1(http_request_target(http)))
+    if (rest_is_resource(http))
         handle_v1(call);
     else
         handle_contract(call);
 }
 
-static void on_gone(void *context, struct http_request *http)
+void rest_gone(struct http_request *http)
 {
     struct rest_call *call = http_request_context(http);
-    (void)context;
     if (call)
         free_call(call);
+}
+
+static void on_request(void *context, struct http_request *http)
+{
+    rest_handle(context, http);
+}
+
+static void on_gone(void *context, struct http_request *http)
+{
+    (void)context;
+    rest_gone(http);
 }
 
 /* ---- life ---- */

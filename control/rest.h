@@ -3,6 +3,8 @@
  *     POST anything else    the contract's end point              rest_contract.c
  *     /v1/…                 resources, described by openapi.json  rest_connections.c, …
  *
+ * The resources are served on the admin address as well, for the page that is there (console.h).
+ *
  *     http request ─▶ token ─▶ route ─▶ handler ─┬─▶ rest_carry_out(): commands, by request.c
  *                                                ├─▶ read_…(), write_one(): PostgreSQL
  *                                                └─▶ rest_answer…()    at once
@@ -46,6 +48,7 @@ extern const size_t rest_route_count;
 
 struct rest_call {
     struct list link;
+    struct list in_round; /* figures.calls, while it waits for the figures */
     struct rest *rest;
     struct http_request *http;
     int64_t started_us;
@@ -75,6 +78,11 @@ void rest_close(struct rest *rest);
 /* No new connections; on_drained, with `rest`, when the last call has its answer, at the latest
  * after CONTROL_TIMEOUT. */
 void rest_drain(struct rest *rest, void (*on_drained)(void *context));
+
+/* A request under /v1 that came by another server, and the end of one that was not answered. */
+bool rest_is_resource(const struct http_request *http);
+void rest_handle(struct rest *rest, struct http_request *http);
+void rest_gone(struct http_request *http);
 
 /* ---- answers: each ends the call ---- */
 
@@ -141,6 +149,7 @@ void rest_replay_dead_letter(struct rest_call *call);
 void rest_discard_dead_letter(struct rest_call *call);
 
 void rest_list_edges(struct rest_call *call);
+void rest_list_processes(struct rest_call *call);
 void rest_read_status(struct rest_call *call);
 void rest_openapi(struct rest_call *call);
 

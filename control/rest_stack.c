@@ -25,3 +25,8 @@ void rest_read_status(struct rest_call *call)
 {
     read_one(call, &query_status, NULL, 0, PROBLEM_INTERNAL);
 }
+
+void rest_list_processes(struct rest_call *call)
+{
+    figures_ask(&call->rest->control->figures, call);
+}

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "common/process/log.h"
+#include "common/wire/report.h"
 #include "edge/command.h"
 #include "edge/edge.h"
 #include "edge/joins.h"
@@ -127,12 +128,23 @@ static void on_refused(void *context, struct link *link, struct span reason)
     peers_log_refused("control refuses us", link, reason);
 }
 
+static void tell_figures(struct edge *edge, struct link *link,
+                         const struct message_measure *measure)
+{
+    const struct link_set *const connected[] = {edge->home.routers, edge->controls.links};
+    edge_measure(edge);
+    report_put_connected(link_packet(link), PROGRAM_EDGE, span_of(edge->id, EDGE_ID_LENGTH),
+                         measure, connected, ARRAY_LENGTH(connected));
+}
+
 static void on_message(void *context, struct link *link, const struct wire_message *message)
 {
     static struct log_limit limit;
     struct controls *controls = context;
     struct control *control = link_data(link);
-    if (message->id != MESSAGE_COMMAND)
+    if (message->id == MESSAGE_MEASURE)
+        tell_figures(controls->edge, link, &message->as.measure);
+    else if (message->id != MESSAGE_COMMAND)
         log_limited(&limit, LOG_LEVEL_WARNING, "unexpected message from a control",
                     LOG_TEXT("message", message_name(message->id)));
     else if (control)

@@ -7,6 +7,7 @@
 #include "common/base/random.h"
 #include "common/process/log.h"
 #include "common/process/metrics.h"
+#include "common/wire/report.h"
 #include "router/connection.h"
 #include "router/death.h"
 #include "router/fact.h"
@@ -32,9 +33,17 @@ static handler *const edge_handlers[] = {
     [MESSAGE_ID_LIMIT - 1] = NULL,
 };
 
+static void on_measure(struct router *router, struct link *link, const struct wire_message *message)
+{
+    router_measure(router);
+    report_put(link_packet(link), PROGRAM_ROUTER, span_text(router->name), &message->as.measure,
+               (struct record_peer_list){0});
+}
+
 static handler *const worker_handlers[] = {
     [MESSAGE_READY] = worker_on_ready,
     [MESSAGE_DONE] = dispatch_on_done,
+    [MESSAGE_MEASURE] = on_measure,
     [MESSAGE_ID_LIMIT - 1] = NULL,
 };
 

@@ -4,6 +4,7 @@
 
 #include "common/base/siphash.h"
 #include "common/process/log.h"
+#include "common/wire/report.h"
 #include "webhook-worker/worker.h"
 
 void controls_init(struct controls *controls)
@@ -74,6 +75,15 @@ void controls_pass_on(struct controls *controls, struct span encoded)
         buffer_append_span(link_packet(LIST_ENTRY(link, struct control_peer, link)->peer), encoded);
 }
 
+void controls_report(struct controls *controls, const struct message_report *report)
+{
+    LIST_FOR_EACH(&controls->peers, link) {
+        struct link *peer = LIST_ENTRY(link, struct control_peer, link)->peer;
+        if (span_equal(link_peer_name(peer), report->control))
+            wire_put_report(link_packet(peer), report);
+    }
+}
+
 static void on_up(void *context, struct link *peer)
 {
     struct worker *worker = context;
@@ -121,9 +131,20 @@ static void on_commanded(struct worker *worker, struct control_peer *control,
         job_delivered(job);
 }
 
+static void on_measure(struct worker *worker, struct control_peer *control,
+                       const struct wire_message *message)
+{
+    const struct link_set *const connected[] = {worker->router_links, worker->control_links};
+    worker_measure(worker);
+    report_put_connected(link_packet(control->peer), PROGRAM_WORKER, span_text(worker->name),
+                         &message->as.measure, connected, ARRAY_LENGTH(connected));
+    routers_measure(&worker->routers, &message->as.measure);
+}
+
 static void (*const handlers[MESSAGE_ID_LIMIT])(struct worker *worker, struct control_peer *control,
                                                 const struct wire_message *message) = {
     [MESSAGE_COMMANDED] = on_commanded,
+    [MESSAGE_MEASURE] = on_measure,
 };
 
 static void on_message(void *context, struct link *peer, const struct wire_message *message)

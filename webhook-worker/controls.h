@@ -47,4 +47,7 @@ void controls_send(struct controls *controls, struct job *job);
 /* Appends an encoded message to every control's packet. */
 void controls_pass_on(struct controls *controls, struct span encoded);
 
+/* Passes a router's figures on to the control that asked for them. */
+void controls_report(struct controls *controls, const struct message_report *report);
+
 #endif

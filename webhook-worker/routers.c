@@ -47,6 +47,12 @@ void routers_ready_later(struct worker *worker)
     loop_defer(worker->loop, &worker->routers.ready);
 }
 
+void routers_measure(struct routers *routers, const struct message_measure *measure)
+{
+    LIST_FOR_EACH(&routers->peers, link)
+        wire_put_measure(link_packet(LIST_ENTRY(link, struct router_peer, link)->peer), measure);
+}
+
 bool routers_have_received(const struct routers *routers)
 {
     LIST_FOR_EACH(&routers->peers, link) {
@@ -137,10 +143,18 @@ static void on_roll(struct worker *worker, struct router_peer *router,
         controls_pass_on(&worker->controls, encoded);
 }
 
+static void on_report(struct worker *worker, struct router_peer *router,
+                      const struct wire_message *message)
+{
+    (void)router;
+    controls_report(&worker->controls, &message->as.report);
+}
+
 static void (*const handlers[MESSAGE_ID_LIMIT])(struct worker *worker, struct router_peer *router,
                                                 const struct wire_message *message) = {
     [MESSAGE_JOB] = on_job,
     [MESSAGE_ROLL] = on_roll,
+    [MESSAGE_REPORT] = on_report,
 };
 
 static void on_message(void *context, struct link *peer, const struct wire_message *message)

@@ -51,6 +51,9 @@ void routers_ready_later(struct worker *worker);
 /* Tells each router its number, if it is another. */
 void routers_ready(struct worker *worker);
 
+/* Asks every router for its figures. */
+void routers_measure(struct routers *routers, const struct message_measure *measure);
+
 /* Have all routers received everything that was said to them? */
 bool routers_have_received(const struct routers *routers);
 

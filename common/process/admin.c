@@ -6,19 +6,12 @@
 
 struct admin {
     struct http_server *server;
-    enum program_id program;
-    void (*check_ready)(void *context, struct readiness *readiness);
-    void (*before_metrics)(void *context);
-    void *context;
+    struct admin_pages pages;
 };
 
-/* Pages are small and asked for by few; a stranger on this address gets little to hold. */
-static const struct http_limits limits = {
-    .body_bytes = 1024,
-    .header_bytes = 8192,
-    .timeout_ms = 30000,
-    .connections = 64,
-};
+/* Everybody's pages are small and asked for by few: a stranger on this address gets little to hold.
+ * A program's own may take a message. */
+enum { BODY_BYTES = 1024, OWN_BODY_BYTES = 256 << 10 };
 
 static void answer(struct http_request *request, unsigned int status, const char *type,
                    struct span body)
@@ -44,8 +37,8 @@ static void show_readiness(const struct admin *admin, struct http_request *reque
 {
     struct readiness readiness = {0};
     struct buffer body = {0};
-    if (admin->check_ready)
-        admin->check_ready(admin->context, &readiness);
+    if (admin->pages.check_ready)
+        admin->pages.check_ready(admin->pages.context, &readiness);
     readiness_write_json(&readiness, &body);
     answer(request, readiness_is_ready(&readiness) ? 200 : 503, "application/json",
            buffer_span(&body));
@@ -56,16 +49,17 @@ static void show_readiness(const struct admin *admin, struct http_request *reque
 static void show_metrics(const struct admin *admin, struct http_request *request)
 {
     struct buffer body = {0};
-    if (admin->before_metrics)
-        admin->before_metrics(admin->context);
+    if (admin->pages.before_metrics)
+        admin->pages.before_metrics(admin->pages.context);
     metrics_measure_process();
-    metrics_write(admin->program, &body);
+    metrics_write(admin->pages.program, &body);
     answer(request, 200, "text/plain; version=0.0.4; charset=utf-8", buffer_span(&body));
     buffer_fini(&body);
 }
 
 static void on_request(void *context, struct http_request *request)
 {
+    const struct admin *admin = context;
     static const struct {
         const char *path;
         void (*show)(const struct admin *admin, struct http_request *request);
@@ -78,26 +72,38 @@ static void on_request(void *context, struct http_request *request)
         if (!span_is(http_request_target(request)->path, pages[i].path))
             continue;
         if (span_is(http_request_method(request), "GET"))
-            pages[i].show(context, request);
+            pages[i].show(admin, request);
         else
             http_request_answer_problem(request, 405, "/problems/method-not-allowed",
                                         "Only GET is allowed here.", span_text(NULL));
         return;
     }
-    http_request_answer_problem(request, 404, "/problems/not-found",
-                                "There is /healthz, /readyz and /metrics.", span_text(NULL));
+    if (admin->pages.more.on_request)
+        admin->pages.more.on_request(admin->pages.context, request);
+    else
+        http_request_answer_problem(request, 404, "/problems/not-found",
+                                    "There is /healthz, /readyz and /metrics.", span_text(NULL));
 }
 
-int admin_open(struct loop *loop, const struct address *address, enum program_id program,
-               void (*check_ready)(void *context, struct readiness *readiness),
-               void (*before_metrics)(void *context), void *context, struct admin **ret_admin)
+static void on_gone(void *context, struct http_request *request)
 {
-    static const struct http_handler handler = {.on_request = on_request};
+    const struct admin *admin = context;
+    if (admin->pages.more.on_gone)
+        admin->pages.more.on_gone(admin->pages.context, request);
+}
+
+int admin_open(struct loop *loop, const struct address *address, const struct admin_pages *pages,
+               struct admin **ret_admin)
+{
+    static const struct http_handler handler = {.on_request = on_request, .on_gone = on_gone};
+    const struct http_limits limits = {
+        .body_bytes = pages->more.on_request ? OWN_BODY_BYTES : BODY_BYTES,
+        .header_bytes = 8192,
+        .timeout_ms = 30000,
+        .connections = 64,
+    };
     struct admin *admin = xcalloc(1, sizeof(*admin));
-    admin->program = program;
-    admin->check_ready = check_ready;
-    admin->before_metrics = before_metrics;
-    admin->context = context;
+    admin->pages = *pages;
     int rc = http_server_open(loop, address, &handler, admin, &limits, &admin->server);
     if (rc < 0)
         free(admin);

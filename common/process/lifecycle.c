@@ -175,12 +175,32 @@ static int open_signals(struct lifecycle *lifecycle)
     return loop_add(lifecycle->loop, &lifecycle->signals);
 }
 
+static void on_admin(void *context, struct http_request *request)
+{
+    const struct lifecycle *lifecycle = context;
+    lifecycle->program->admin.on_request(lifecycle->actor, request);
+}
+
+static void on_admin_gone(void *context, struct http_request *request)
+{
+    const struct lifecycle *lifecycle = context;
+    if (lifecycle->program->admin.on_gone)
+        lifecycle->program->admin.on_gone(lifecycle->actor, request);
+}
+
 static int open_admin(struct lifecycle *lifecycle)
 {
     char text[ADDRESS_TEXT_SIZE];
     struct address address = lifecycle->config.admin_listen;
-    int rc = admin_open(lifecycle->loop, &address, lifecycle->program->id, check_ready, measure,
-                        lifecycle, &lifecycle->admin);
+    struct admin_pages pages = {
+        .program = lifecycle->program->id,
+        .check_ready = check_ready,
+        .before_metrics = measure,
+        .context = lifecycle,
+    };
+    if (lifecycle->program->admin.on_request)
+        pages.more = (struct http_handler){.on_request = on_admin, .on_gone = on_admin_gone};
+    int rc = admin_open(lifecycle->loop, &address, &pages, &lifecycle->admin);
     address.port = rc == 0 ? admin_port(lifecycle->admin) : address.port;
     address_format(&address, text);
     if (rc < 0)

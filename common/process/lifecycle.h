@@ -53,6 +53,10 @@ struct program {
     /* Before /metrics is written: set gauges. May be NULL. */
     void (*measure)(void *actor);
 
+    /* For the paths of the admin address that are not everybody's (admin.h); context is the actor.
+     * Without on_request there are none. */
+    struct http_handler admin;
+
     /* Releases everything, in any state. */
     void (*destroy)(void **actor);
 };

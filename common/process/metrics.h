@@ -66,6 +66,12 @@ int metric_label_find(enum metric metric, struct span name);
 /* Appends the metrics of `program` in the text exposition format 0.0.4. */
 void metrics_write(enum program_id program, struct buffer *buffer);
 
+/* Visits what is greater than 0 of `program`'s: each series under the name that metrics_write()
+ * gives it (valid during the call), of histograms only _sum and _count. `per`: by what the amount
+ * is divided to be in the unit of the name. */
+typedef void metric_visit(void *context, struct span name, uint64_t amount, uint64_t per);
+void metrics_visit(enum program_id program, metric_visit *visit, void *context);
+
 /* Sets the gauges about the process itself (memory, descriptors, CPU, start); metrics_write's
  * caller asks for it first. */
 void metrics_measure_process(void);

@@ -35,7 +35,8 @@ static void write_name(const struct metric_row *row, size_t value, const char *s
         buffer_append_byte(buffer, ',');
     if (bound.length)
         buffer_append_format(buffer, "le=\"%.*s\"", SPAN_ARGS(bound));
-    buffer_append_text(buffer, label->name || bound.length ? "} " : " ");
+    if (label->name || bound.length)
+        buffer_append_byte(buffer, '}');
 }
 
 static void write_histogram(const struct metric_row *row, size_t value, const int64_t *series,
@@ -51,14 +52,15 @@ static void write_histogram(const struct metric_row *row, size_t value, const in
         else
             buffer_append_text(&bound, "+Inf");
         write_name(row, value, "_bucket", buffer_span(&bound), buffer);
-        buffer_append_format(buffer, "%" PRId64 "\n", count);
+        buffer_append_format(buffer, " %" PRId64 "\n", count);
     }
     buffer_fini(&bound);
     write_name(row, value, "_sum", span_text(NULL), buffer);
+    buffer_append_byte(buffer, ' ');
     write_amount(row->unit, series[METRIC_BUCKETS], buffer);
     buffer_append_byte(buffer, '\n');
     write_name(row, value, "_count", span_text(NULL), buffer);
-    buffer_append_format(buffer, "%" PRId64 "\n", count);
+    buffer_append_format(buffer, " %" PRId64 "\n", count);
 }
 
 static void write_metric(enum metric metric, struct buffer *buffer)
@@ -73,6 +75,7 @@ static void write_metric(enum metric metric, struct buffer *buffer)
             continue;
         }
         write_name(row, value, "", span_text(NULL), buffer);
+        buffer_append_byte(buffer, ' ');
         write_amount(row->unit, *series, buffer);
         buffer_append_byte(buffer, '\n');
     }
@@ -83,4 +86,45 @@ void metrics_write(enum program_id program, struct buffer *buffer)
     for (unsigned int metric = 0; metric < METRIC_COUNT; metric++)
         if (metric_table[metric].programs & program)
             write_metric(metric, buffer);
+}
+
+/* ---- for whoever wants them as numbers ---- */
+
+struct visitor {
+    metric_visit *visit;
+    void *context;
+    struct buffer name;
+};
+
+static void visit_one(struct visitor *visitor, const struct metric_row *row, unsigned int value,
+                      const char *suffix, int64_t amount, enum metric_unit unit)
+{
+    if (amount <= 0)
+        return;
+    buffer_clear(&visitor->name);
+    write_name(row, value, suffix, span_text(NULL), &visitor->name);
+    visitor->visit(visitor->context, buffer_span(&visitor->name), (uint64_t)amount,
+                   unit == METRIC_SECONDS ? 1000000 : 1);
+}
+
+static void visit_series(struct visitor *visitor, enum metric metric, unsigned int value)
+{
+    const struct metric_row *row = &metric_table[metric];
+    const int64_t *series = metric_series(metric, value);
+    if (row->kind != METRIC_HISTOGRAM) {
+        visit_one(visitor, row, value, "", *series, row->unit);
+        return;
+    }
+    visit_one(visitor, row, value, "_sum", series[METRIC_BUCKETS], row->unit);
+    visit_one(visitor, row, value, "_count", metric_get_label(metric, value), METRIC_ONE);
+}
+
+void metrics_visit(enum program_id program, metric_visit *visit, void *context)
+{
+    struct visitor visitor = {.visit = visit, .context = context};
+    for (unsigned int metric = 0; metric < METRIC_COUNT; metric++)
+        for (unsigned int value = 0; value < metric_table[metric].label->count; value++)
+            if (metric_table[metric].programs & program)
+                visit_series(&visitor, metric, value);
+    buffer_fini(&visitor.name);
 }

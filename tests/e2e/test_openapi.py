@@ -177,6 +177,29 @@ def test_edges_and_status(ring, call):
     assert edges[me[:10]]["state"] == "live" and edges[me[:10]]["connections"] >= 1
 
 
+def test_processes_tell_their_figures(ring, call):
+    client, _ = member(ring, "figures")
+    ring.backend.on("TEXT", lambda *_: [{"type": "PUBLISH_TEXT", "channelId": "figures", "data": "back"}])
+    client.send("there")
+    assert client.receive() == "back"
+    processes = call(200, "GET", "/v1/processes")["items"]
+    assert [each["role"] for each in processes] == ["control", "edge", "router", "webhook-worker"]
+    control, edge, router, worker = processes
+    assert edge["metrics"]["slip_connections"] == 1 == router["metrics"]["slip_connections"]
+    assert edge["metrics"]['slip_events_total{type="TEXT"}'] == ring.edge.metric("slip_events_total", type="TEXT")
+    assert worker["metrics"]['slip_webhook_requests_total{outcome="ok"}'] >= 2
+    assert 0 < worker["metrics"]["slip_webhook_duration_seconds_sum"] < 60
+    assert "slip_connections_pending" not in edge["metrics"], "it is 0"
+    for each in (edge, worker):
+        assert {(link["role"], link["name"]) for link in each["links"]} == {
+            ("router", router["name"]), ("control", control["name"])}, each
+        assert all(link["silentMs"] < 5000 for link in each["links"])
+    assert not router["links"] and not control["links"]
+    again = {each["name"]: each for each in call(200, "GET", "/v1/processes")["items"]}
+    for each in processes:
+        assert again[each["name"]]["clock"] > each["clock"]
+
+
 # ---- commanding ----
 
 def test_commands_to_a_connection(ring, call):

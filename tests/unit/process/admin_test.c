@@ -29,13 +29,24 @@ static void before_metrics(void *context)
     metric_set(METRIC_CONNECTIONS, 42);
 }
 
+static void open_with(struct http_handler more)
+{
+    const struct address address = {.host = localhost};
+    const struct admin_pages pages = {
+        .program = PROGRAM_EDGE,
+        .check_ready = check_ready,
+        .before_metrics = before_metrics,
+        .more = more,
+        .context = &loop,
+    };
+    assert_int_equal(admin_open(loop, &address, &pages, &admin), 0);
+}
+
 static int set_up(void **state)
 {
     (void)state;
-    const struct address address = {.host = localhost};
     loop = loop_new(0, NULL, NULL);
-    assert_int_equal(
-        admin_open(loop, &address, PROGRAM_EDGE, check_ready, before_metrics, &loop, &admin), 0);
+    open_with((struct http_handler){.on_request = NULL});
     return 0;
 }
 
@@ -107,13 +118,34 @@ static void test_anything_else(void **state)
     assert_int_equal(get("DELETE /metrics"), 405);
 }
 
+static void own_page(void *context, struct http_request *request)
+{
+    const struct http_answer page = {
+        .status = 200, .content_type = "text/plain", .body = http_request_target(request)->path};
+    assert_ptr_equal(context, &loop);
+    http_request_answer(request, &page);
+}
+
+static void test_a_program_has_pages_of_its_own(void **state)
+{
+    (void)state;
+    admin_close(&admin);
+    open_with((struct http_handler){.on_request = own_page});
+    assert_int_equal(get("GET /own/page"), 200);
+    assert_span(client_body(&answer), "/own/page");
+    assert_int_equal(get("POST /"), 200);
+    assert_int_equal(get("GET /healthz"), 200);
+    assert_span(client_body(&answer), "ok\n");
+    assert_int_equal(get("POST /healthz"), 405);
+}
+
 static void test_address_taken(void **state)
 {
     (void)state;
     const struct address address = {.host = localhost, .port = admin_port(admin)};
     struct admin *second = NULL;
-    assert_int_equal(admin_open(loop, &address, PROGRAM_EDGE, NULL, NULL, NULL, &second),
-                     -EADDRINUSE);
+    const struct admin_pages pages = {.program = PROGRAM_EDGE};
+    assert_int_equal(admin_open(loop, &address, &pages, &second), -EADDRINUSE);
     assert_null(second);
 }
 
@@ -122,8 +154,9 @@ static void test_address_taken(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        ADMIN_TEST(test_health),        ADMIN_TEST(test_readiness),     ADMIN_TEST(test_metrics),
-        ADMIN_TEST(test_anything_else), ADMIN_TEST(test_address_taken),
+        ADMIN_TEST(test_health),        ADMIN_TEST(test_readiness),
+        ADMIN_TEST(test_metrics),       ADMIN_TEST(test_anything_else),
+        ADMIN_TEST(test_address_taken), ADMIN_TEST(test_a_program_has_pages_of_its_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

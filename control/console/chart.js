@@ -1,0 +1,36 @@
+// A line of the last values, drawn to fit.
+import { setAttribute, svg } from './dom.js'
+
+const WIDTH = 160
+const HEIGHT = 40
+const POINTS = 80
+
+// One line for each colour (a class): chart('accent', 'bad').
+export function chart(...colours) {
+  const areas = colours.map((colour) => svg('path', { class: `area ${colour}` }))
+  const lines = colours.map((colour) => svg('path', { class: `line ${colour}` }))
+  const root = svg(
+    'svg',
+    { class: 'chart', viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: 'none', 'aria-hidden': 'true' },
+    ...areas,
+    ...lines,
+  )
+  // series: an array of values for each colour, the newest last.
+  root.draw = (...series) => {
+    const top = Math.max(1, ...series.flat())
+    series.forEach((values, i) => {
+      const line = path(values, top)
+      setAttribute(lines[i], 'd', line)
+      setAttribute(areas[i], 'd', line && `${line}V${HEIGHT}H${x(values, 0)}Z`)
+    })
+  }
+  return root
+}
+
+const x = (values, i) => (WIDTH * (POINTS - values.length + i)) / (POINTS - 1)
+
+function path(values, top) {
+  if (values.length < 2) return ''
+  const y = (value) => HEIGHT - 2 - ((HEIGHT - 6) * value) / top
+  return values.map((value, i) => `${i ? 'L' : 'M'}${x(values, i).toFixed(1)} ${y(value).toFixed(1)}`).join('')
+}
