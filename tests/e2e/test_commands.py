@@ -3,6 +3,7 @@
 import base64
 import json
 import threading
+import time
 
 import pytest
 from harness.backend import Reply, accept
@@ -182,38 +183,57 @@ def test_close_comes_alone_and_last(ring):
     assert len(ring.backend.seen("TEXT")) == 20
 
 
-def test_poll_for_connection_waits_until_it_is_open(ring):
+def poll(connection, timeout):
+    return {"type": "POLL_FOR_CONNECTION", "connectionId": connection, "timeout": timeout}
+
+
+def test_poll_for_a_connection_that_is_open_is_over_at_once(ring):
     client = ring.connect()
     me = identity(ring, client)
-    assert ring.rest.events({"type": "POLL_FOR_CONNECTION", "connectionId": me, "timeout": 5000},
-                            {"type": "TEXT", "connectionId": me, "data": "you are there"}).status == 200
+    assert ring.rest.events(poll(me, 5000), {"type": "TEXT", "connectionId": me, "data": "you are there"}).status == 200
     assert client.receive() == "you are there"
 
 
-def test_poll_from_inside_open_sees_the_connection_once_it_is_accepted(ring):
-    """A backend that polls before it has answered OPEN: the poll ends when ACCEPT is applied."""
+def knock(ring):
+    """A client whose OPEN the backend holds until the returned event is set, and its id."""
+    may_answer = threading.Event()
+    ring.backend.on("OPEN", lambda event, _: may_answer.wait(20) and accept(event["connectionId"]))
+    client = ring.client()
+    client.send_raw(client.request())
+    return client, ring.backend.wait_for("OPEN")[0]["connectionId"], may_answer
+
+
+def test_poll_for_connection_waits_until_it_is_open(ring):
+    client, me, may_answer = knock(ring)
+    polled = ring.edge.metric("slip_commands_total", type="POLL_FOR_CONNECTION")
     results = []
-
-    def on_open(event, _):
-        me = event["connectionId"]
-        thread = threading.Thread(target=lambda: results.append(ring.rest.events(
-            {"type": "POLL_FOR_CONNECTION", "connectionId": me, "timeout": 10000},
-            {"type": "TEXT", "connectionId": me, "data": "polled"})))
-        thread.start()
-        on_open.thread = thread
-        return accept(me)
-
-    ring.backend.on("OPEN", on_open)
-    client = ring.connect()
+    thread = threading.Thread(target=lambda: results.append(ring.rest.events(
+        poll(me, 10000), {"type": "TEXT", "connectionId": me, "data": "polled"})))
+    thread.start()
+    until(lambda: ring.edge.metric("slip_commands_total", type="POLL_FOR_CONNECTION") > polled, "the poll")
+    # What others ask for does not wait behind it.
+    assert ring.rest.publish("c", "x").status == 200
+    assert not results, "it did not wait"
+    may_answer.set()
+    client.finish_open()
     assert client.receive() == "polled"
-    on_open.thread.join()
+    thread.join()
     assert results[0].status == 200
 
 
+def test_poll_waits_at_most_its_timeout(ring):
+    client, me, may_answer = knock(ring)
+    began = time.monotonic()
+    answer = ring.rest.events(poll(me, 300), {"type": "TEXT", "connectionId": me, "data": "too early"})
+    assert answer.status == 200 and time.monotonic() - began >= 0.3
+    may_answer.set()
+    client.finish_open()
+    ring.rest.events({"type": "TEXT", "connectionId": me, "data": "end"})
+    assert client.receive() == "end"
+
+
 def test_poll_for_a_connection_that_is_gone_does_not_hold_the_rest_up(ring):
-    answer = ring.rest.events({"type": "POLL_FOR_CONNECTION", "connectionId": "no-such", "timeout": 200},
-                              {"type": "PUBLISH_TEXT", "channelId": "c", "data": "x"})
-    assert answer.status == 200
+    assert ring.rest.events(poll("no-such", 60000), {"type": "PUBLISH_TEXT", "channelId": "c", "data": "x"}).status == 200
 
 
 # ---- requests that are not what they should be ----
@@ -235,6 +255,8 @@ BAD = [
     b'{"events": [{"type": "CLOSE", "connectionId": "x", "code": 1006}]}',
     b'{"events": [{"type": "CLOSE", "connectionId": "x", "code": "1000"}]}',
     b'{"events": [{"type": "CLOSE", "connectionId": "x", "reason": "' + b"r" * 124 + b'"}]}',
+    b'{"events": [{"type": "POLL_FOR_CONNECTION", "connectionId": "x", "timeout": "5"}]}',
+    b'{"events": [{"type": "POLL_FOR_CONNECTION", "connectionId": "x", "timeout": -1}]}',
     b'{"events": ' + b"[" * 10000 + b"]" * 10000 + b"}",
     b'{"events": []} trailing',
 ]

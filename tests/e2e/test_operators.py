@@ -2,10 +2,12 @@
 
 import json
 import re
+import selectors
 import signal
+import time
 
 import pytest
-from harness.backend import accept
+from harness.backend import Reply, accept
 from harness.client import Refused
 from harness.ports import free_port
 from harness.process import run_once
@@ -30,15 +32,35 @@ def test_every_process_serves_its_admin_pages(ring):
 def test_figures_move(ring):
     ring.backend.on("TEXT", lambda event, _: [
         {"type": "TEXT", "connectionId": event["connectionId"], "data": "x"}])
-    before = {name: ring.edge.metric(name, **labels) for name, labels in (
-        ("slip_handshakes_total", {"outcome": "accepted"}), ("slip_connections", {}))}
+    watched = [(ring.edge, "slip_handshakes_total", {"outcome": "accepted"}),
+               (ring.edge, "slip_handshakes_total", {"outcome": "refused"}),
+               (ring.edge, "slip_frames_in_total", {"type": "text"}),
+               (ring.edge, "slip_frames_out_total", {"type": "text"}),
+               (ring.edge, "slip_closes_total", {"reason": "peer_closed"}),
+               (ring.edge, "slip_publish_delivery_seconds_count", {}),
+               (ring.worker, "slip_webhook_duration_seconds_count", {}),
+               (ring.router, "slip_webhook_retries_total", {})]
+    before = [process.metric(name, **labels) for process, name, labels in watched]
+    received, sent = (ring.edge.metric(f"slip_{way}_bytes_total") for way in ("received", "sent"))
     client = ring.connect()
+    left = [Reply(500)]
+    ring.backend.on("TEXT", lambda event, _: left.pop() if left else [
+        {"type": "TEXT", "connectionId": event["connectionId"], "data": "x"}])
     client.send("hello")
     client.receive()
-    assert ring.edge.metric("slip_connections") == before["slip_connections"] + 1
-    assert ring.edge.metric("slip_handshakes_total", outcome="accepted") == before["slip_handshakes_total"] + 1
-    assert ring.worker.metric("slip_webhook_duration_seconds_count") > 0
-    assert ring.edge.metric("slip_publish_delivery_seconds_count") > 0
+    assert ring.edge.metric("slip_connections") == 1
+    ring.backend.on("OPEN", lambda event, _: [])
+    with pytest.raises(Refused):
+        ring.connect()
+    client.close()
+    ring.backend.wait_for("CLOSE")
+    until(lambda: ring.edge.metric("slip_events_queued") == 0, "the end")
+    moved = [process.metric(name, **labels) - old for (process, name, labels), old in zip(watched, before)]
+    # OPEN twice, TEXT twice, CLOSE; of the commands of answers only TEXT is delivered to a client.
+    assert moved == [1, 1, 1, 1, 1, 1, 5, 1], list(zip(watched, moved))
+    assert ring.edge.metric("slip_connections") == 0
+    assert ring.edge.metric("slip_received_bytes_total") > received
+    assert ring.edge.metric("slip_sent_bytes_total") > sent
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -149,6 +171,42 @@ def test_sigterm_drains_an_edge(stacks):
     until(lambda: stack.query(f"select state from {{s}}.edges where edge_id = '{leaving_id}' and state = 'live'")
           == [], "the edge to be off the roll")
     stack.connect()
+
+
+def test_clients_of_a_draining_edge_are_closed_one_after_another(stacks):
+    stack = stacks(DRAIN_SECONDS="2s")
+    clients = [stack.connect() for _ in range(40)]
+    stack.edge.signal(signal.SIGTERM)
+    times = []
+    with selectors.DefaultSelector() as selector:
+        for client in clients:
+            selector.register(client.socket, selectors.EVENT_READ, client)
+        while selector.get_map():
+            for key, _ in selector.select():
+                selector.unregister(key.fileobj)
+                times.append(time.monotonic())
+                assert key.data.expect_close()[0] == 1001
+    assert stack.edge.wait_exit() == 0
+    assert times[-1] - times[0] > 0.5, "all at once"
+    assert len(stack.backend.wait_for("CLOSE", len(clients))) == len(clients)
+
+
+def test_an_edge_that_stood_still_sends_its_clients_away(stacks):
+    """It is dead for the others: the backend has been told 1006, and is told nothing else."""
+    stack = stacks(PEER_TIMEOUT="1s")
+    client = stack.connect()
+    old = stack.backend.wait_for("OPEN")[0]["connectionId"]
+    stack.edge.signal(signal.SIGSTOP)
+    assert stack.backend.wait_for("CLOSE")[0]["code"] == 1006
+    client.send("nobody reads this")
+    stack.edge.signal(signal.SIGCONT)
+    assert client.expect_close()[0] == 1012
+    assert stack.edge.wait_exit() == 3, "start me again"
+    stack.edge.start()
+    stack.edge.wait_ready()
+    stack.connect().send("back again")
+    assert stack.backend.wait_for("TEXT")[0]["data"] == "back again"
+    assert [event["type"] for event in stack.backend.seen(connection=old)] == ["OPEN", "CLOSE"]
 
 
 @pytest.mark.parametrize("kind", KINDS)

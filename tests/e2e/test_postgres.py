@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 
 from harness.backend import accept
 from harness.process import run_once
@@ -44,6 +45,29 @@ def test_connections_and_subscriptions_come_and_go(ring):
     until(lambda: not ring.query(f"select 1 from {{s}}.connections where connection_id = '{me}'")
           and not ring.query(f"select 1 from {{s}}.subscriptions where connection_id = '{me}'"),
           "its rows to go")
+
+
+def test_rows_are_there_within_100_ms(stacks):
+    """From the moment before the request to the moment of the commit, both by this machine's clock."""
+    stack = stacks()
+    stack.query("create table {s}.seen (channel text, at double precision)")
+    stack.query("""create function {s}.note() returns trigger language plpgsql as
+        $$ begin insert into {s}.seen values (new.channel, extract(epoch from clock_timestamp())); return null; end $$""")
+    stack.query("""create constraint trigger note after insert on {s}.subscriptions
+        deferrable initially deferred for each row execute function {s}.note()""")
+    stack.backend.on("TEXT", lambda event, _: [
+        {"type": "TEXT", "connectionId": event["connectionId"], "data": event["data"]}])
+    clients = [stack.connect() for _ in range(10)]
+    ids = [event["connectionId"] for event in stack.backend.wait_for("OPEN", len(clients))]
+    asked = {}
+    for number in range(100):
+        clients[number % 10].send("load")
+        clients[number % 10].receive()
+        asked[f"c{number}"] = time.time()
+        stack.rest.events({"type": "SUBSCRIBE", "connectionId": ids[number % 10], "channel": f"c{number}"})
+    until(lambda: stack.query("select count(*) from {s}.seen") == [["100"]], "the rows")
+    delays = sorted(float(at) - asked[channel] for channel, at in stack.query("select * from {s}.seen"))
+    assert 0 < delays[0] and delays[len(delays) // 2] < 0.1, delays
 
 
 def test_channels_are_counted(ring):

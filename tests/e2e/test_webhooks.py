@@ -60,6 +60,45 @@ def test_order_is_kept_over_a_failure(ring):
     assert [data for batch in good.values() for data in batch] == [str(number) for number in range(30)]
 
 
+@pytest.mark.parametrize("bound", [{"BATCH_EVENTS": 4}, {"BATCH_BYTES": "4k"}], ids=str)
+def test_what_gathers_goes_in_batches_within_their_bounds(stacks, bound):
+    stack = stacks(**bound)
+    may_answer = threading.Event()
+    stack.backend.on("TEXT", lambda event, _: may_answer.wait(20) and [])
+    client = stack.connect()
+    messages = [f"{number:02}".ljust(1000) for number in range(42)]
+    for message in messages:
+        client.send(message)
+    until(lambda: stack.edge.metric("slip_events_queued") == len(messages), "all to be queued")
+    may_answer.set()
+    stack.backend.wait_for("TEXT", len(messages))
+    batches = [[event["data"] for event in request.events] for request in texts(stack.backend)]
+    assert sum(batches, []) == messages
+    assert max(map(len, batches)) == 4, [len(batch) for batch in batches]
+
+
+def test_no_more_requests_at_once_than_allowed(stacks):
+    stack = stacks(WEBHOOK_CONCURRENCY=3)
+    clients = [stack.connect() for _ in range(12)]
+    may_answer = threading.Event()
+    under_way = []
+
+    def answer(event, _):
+        under_way.append(event)
+        may_answer.wait(20)
+        return [{"type": "TEXT", "connectionId": event["connectionId"], "data": "done"}]
+
+    stack.backend.on("TEXT", answer)
+    for client in clients:
+        client.send("go")
+    until(lambda: len(under_way) == 3 and stack.edge.metric("slip_events_queued") == 12, "three requests")
+    until(lambda: stack.router.metric("slip_jobs_waiting") + stack.worker.metric("slip_jobs_queued") == 9,
+          "the others to wait")
+    assert len(under_way) == 3 and stack.worker.metric("slip_jobs_in_flight") == 3
+    may_answer.set()
+    assert [client.receive() for client in clients] == ["done"] * 12
+
+
 def test_retry_after_is_honoured(stacks):
     stack = stacks(RETRY_FIRST="10ms")
     times = []
