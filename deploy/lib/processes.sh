@@ -72,7 +72,7 @@ is_ready() {
     is_running "$1" || { answer='not running' && return 1; }
     case ${kind_of[$1]} in
     postgres) postgres_answers || { answer='starting' && return 1; } ;;
-    chat) probe "${port_of[$1]}" /healthz ;;
+    example) probe "${port_of[$1]}" /healthz ;;
     *) probe "${port_of[$1]}" /readyz ;;
     esac
 }

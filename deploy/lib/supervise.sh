@@ -112,7 +112,7 @@ stop_all() {
     stop_kind worker $((drain_s + 10))
     stop_kind router 20
     stop_kind control 20
-    stop_kind chat 5
+    stop_kind example 5
     stop_kind postgres 60
 }
 

@@ -111,6 +111,15 @@ class Browser:
         return [(entry["level"], entry["message"])
                 for entry in self.command("POST", "/se/log", {"type": "browser"})]
 
+    def forget(self):
+        """Closes all pages, and forgets what they wrote to the console."""
+        for window in self.command("GET", "/window/handles"):
+            if window != self.spare:
+                self.command("POST", "/window", {"handle": window})
+                self.command("DELETE", "/window")
+        self.command("POST", "/window", {"handle": self.spare})
+        self.console()
+
     def close(self):
         if self.session:
             self.command("DELETE", "")
@@ -182,6 +191,9 @@ class Page:
         """A screen of this size, in CSS pixels, of a person who prefers a colour scheme."""
         self.devtools("Emulation.setDeviceMetricsOverride", width=width, height=height,
                       deviceScaleFactor=scale, mobile=mobile)
+        self.prefer(scheme)
+
+    def prefer(self, scheme):
         self.devtools("Emulation.setEmulatedMedia",
                       features=[{"name": "prefers-color-scheme", "value": scheme}])
 

@@ -179,7 +179,7 @@ def refused(stack):
 def test_a_taken_port(up):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
-        for variable in ("EDGE_LISTEN", "CONTROL_LISTEN", "CHAT_LISTEN"):
+        for variable in ("EDGE_LISTEN", "CONTROL_LISTEN", "EXAMPLE_LISTEN"):
             assert refused(up(**{variable: address})) == (
                 f"error: cannot listen on {variable}={address}: the port is taken")
 
@@ -226,7 +226,7 @@ def test_one_at_a_time(up, var):
 def test_usage(up):
     helped = up("--help")
     assert helped.wait_exit() == 0 and "usage: deploy/up" in helped.text()
-    for wrong in (["--edges"], ["--edges", "0"], ["--edges", "many"], ["up"]):
+    for wrong in (["--edges"], ["--edges", "0"], ["--edges", "many"], ["--example"], ["--example", "telephone"], ["up"]):
         stack = up(*wrong)
         assert stack.wait_exit() == 2
         assert stack.text().startswith("error: ")

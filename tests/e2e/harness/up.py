@@ -29,7 +29,7 @@ class Up:
             "BUILD_DIR": os.environ.get("BUILD_DIR", os.path.join(ROOT, "build")),
             "EDGE_LISTEN": "127.0.0.1:0",
             "CONTROL_LISTEN": "127.0.0.1:0",
-            "CHAT_LISTEN": "127.0.0.1:0",
+            "EXAMPLE_LISTEN": "127.0.0.1:0",
             "DRAIN_SECONDS": "500ms",
             **settings,
         }
@@ -57,7 +57,7 @@ class Up:
         return until(up_or_dead, lambda: f"deploy/up; so far:\n{self.text()}", PATIENCE)
 
     def wait_said(self, pattern):
-        until(lambda: re.search(pattern, self.text()), lambda: f"{pattern} in:\n{self.text()}", 60)
+        return until(lambda: re.search(pattern, self.text()), lambda: f"{pattern} in:\n{self.text()}", 60)
 
     def wait_exit(self):
         return self.process.wait(PATIENCE)
