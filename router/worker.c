@@ -68,8 +68,12 @@ void worker_on_down(struct router *router, struct link *link)
 {
     struct worker *worker = link_data(link);
 
-    log_warning("worker lost", LOG_SPAN("worker", link_peer_name(link)),
-                LOG_UINT("jobs", worker->in_flight));
+    if (link_end(link) == LINK_END_BYE)
+        log_info("worker left", LOG_SPAN("worker", link_peer_name(link)),
+                 LOG_UINT("jobs", worker->in_flight));
+    else
+        log_warning("worker lost", LOG_SPAN("worker", link_peer_name(link)),
+                    LOG_UINT("jobs", worker->in_flight));
     link_set_data(link, NULL);
     dispatch_take_back(router, worker);
     worker_free(&router->workers, worker);

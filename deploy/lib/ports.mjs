@@ -19,7 +19,7 @@ function listen(port, host) {
 
 function split(address) {
   const match = /^(?:\[([^\]]+)\]|([^:]+)):(\d+)$/.exec(address)
-  if (!match) throw new Error('not host:port')
+  if (!match || Number(match[3]) > 65535) throw new Error('not host:port')
   return { host: match[1] ?? match[2], port: Number(match[3]) }
 }
 

@@ -9,6 +9,7 @@ import subprocess
 import urllib.parse
 import urllib.request
 
+from harness.backend import Backend, accept
 from harness.client import Client
 from harness.rest import Rest
 from harness.wait import until
@@ -128,6 +129,9 @@ def test_a_program_dies(up):
     assert len(re.findall(r"died \(signal KILL\).*starting it again in 1 s", stack.text())) == 3
     client.send("still here")
     assert receive_json(client, "said")["text"] == "still here"
+    os.kill(stack.running("/slip-control")[0], signal.SIGKILL)
+    stack.wait_said(r"control1 died \(signal KILL\).*starting it again in 2 s")
+    stack.wait_up()
 
 
 def test_a_program_hangs(up):
@@ -149,6 +153,43 @@ def test_it_is_killed_itself(up):
     assert stack.stop(signal.SIGKILL) != 0
     until(lambda: not stack.running() and stack.outputs() is None, "everything to go", 60)
     assert up().wait_up()
+
+
+def test_the_main_job(up, var):
+    """A backend written from the contract alone, with a JWT library of its own; psql and curl."""
+    secret = "of the operator and long enough"
+    backend = Backend(secret)
+    backend.on("OPEN", lambda event, _: accept(
+        event["connectionId"], {"type": "SUBSCRIBE", "connectionId": event["connectionId"], "channel": "news"}))
+    backend.on("TEXT", lambda event, _: [
+        {"type": "TEXT", "connectionId": event["connectionId"], "data": event["data"]}])
+    stack = up(TARGET_URL=backend.url, JWT_SECRET=secret)
+    outputs = stack.wait_up()
+    address = urllib.parse.urlsplit(outputs["slip-sockets.websocketUrl"])
+    client = Client(address.hostname, address.port)
+    client.open("/echo")
+    client.send("once around")
+    assert client.receive() == "once around"
+    (me,) = [event["connectionId"] for event in backend.seen("OPEN")]
+    until(lambda: psql(outputs["slip-sockets.databaseUrl"],
+                       'select connection_id, channel from "slip-sockets".subscriptions') == [f"{me}|news"], "the row")
+    control = outputs["slip-sockets.controlApi"]
+    said = subprocess.run(
+        ["curl", "-sS", "-X", "POST", f"{control}/", "-H", f"Authorization: Bearer {Rest(control, secret).token()}",
+         "-H", "Content-Type: application/websocket-events",
+         "-d", '{"events": [{"type": "PUBLISH_TEXT", "channelId": "news", "data": "hello"}]}'],
+        check=True, text=True, stdout=subprocess.PIPE).stdout
+    assert json.loads(said) == {"message": "processed successfully"}
+    assert client.receive() == "hello"
+    assert client.close() == (1000, "")
+    backend.wait_for("CLOSE")
+    assert stack.stop() == 0
+    assert not backend.problems and secret not in stack.text()
+    for name in os.listdir(os.path.join(var, "log")):
+        with open(os.path.join(var, "log", name), encoding="utf-8") as file:
+            text = file.read()
+        assert secret not in text and " level=warning " not in text and " level=error " not in text, (name, text)
+    backend.close()
 
 
 def test_own_backend_secret_and_name(up, var):
@@ -182,6 +223,11 @@ def test_a_taken_port(up):
         for variable in ("EDGE_LISTEN", "CONTROL_LISTEN", "EXAMPLE_LISTEN"):
             assert refused(up(**{variable: address})) == (
                 f"error: cannot listen on {variable}={address}: the port is taken")
+
+
+def test_an_address_that_is_none(up):
+    for address in ("8080", "nowhere:", "127.0.0.1:99999", "a:b:1"):
+        assert refused(up(EDGE_LISTEN=address)) == f"error: cannot listen on EDGE_LISTEN={address}: not host:port"
 
 
 def test_bad_secrets(up, var):

@@ -10,8 +10,6 @@ what the publishers were answered: the broker's own word is only taken for the t
 import collections
 import re
 
-from harness.process import path_of
-
 SHOWN = 5
 
 
@@ -376,17 +374,9 @@ def room_for_descriptors(name):
     return 12 + (64 if name.startswith("worker") else 0)
 
 
-def is_sanitized():
-    """ASan keeps what was freed, to see who still reads it: memory says nothing then."""
-    with open(path_of("edge"), "rb") as program:
-        return b"__asan_init" in program.read()
-
-
 def check_growth(ring, problems):
     """Descriptors are what they were before the load; memory is bounded. Only of processes that
     lived through it all."""
-    sanitized = is_sanitized()
-
     def settled():
         now = ring.usage()
         return all(now[name][1] <= ring.baseline[name][1] + room_for_descriptors(name)
@@ -402,7 +392,7 @@ def check_growth(ring, problems):
         before_resident, before_descriptors = ring.baseline[name]
         if descriptors > before_descriptors + room_for_descriptors(name):
             problems.add("descriptors leaked", (name, before_descriptors, descriptors))
-        if not sanitized and resident > before_resident + ring.expect.memory_bytes:
+        if resident > before_resident + ring.expect.memory_bytes:
             problems.add("memory grew", (name, f"{before_resident >> 20} MB", f"{resident >> 20} MB"))
 
 

@@ -20,6 +20,9 @@ SECRET = "a secret of the fault suite that is long enough to sign with"
 PEER_TIMEOUT = 2.0
 PATIENCE = 30.0
 EXIT_FROZEN = 3
+# What was freed is kept for a while, to see who still reads it; not so much of it that the size of
+# a process says nothing any more.
+SANITIZER = "abort_on_error=0:exitcode=99:detect_leaks=1:quarantine_size_mb=8"
 
 
 def is_overloaded():
@@ -74,6 +77,7 @@ class Ring:  # pylint: disable=too-many-instance-attributes,too-many-public-meth
             "JWT_SECRET": SECRET,
             "TARGET_URL": f"http://127.0.0.1:{self.backend_port}/hook",
             "LOG_LEVEL": "info",
+            "ASAN_OPTIONS": SANITIZER,
             "HEARTBEAT_INTERVAL": "100ms",
             "PEER_TIMEOUT": f"{PEER_TIMEOUT:g}s",
             "RESOLVE_INTERVAL": "200ms",

@@ -7,6 +7,8 @@ import subprocess
 import tempfile
 import time
 
+from ring import SANITIZER
+
 from . import Skip, fault
 
 
@@ -62,7 +64,7 @@ class Clock:
         if done.returncode != 0:
             raise Skip(f"no compiler for the clock: {done.stdout}")
         self.environment = {"LD_PRELOAD": self.library, "CLOCK_OFFSET_FILE": self.file,
-                            "ASAN_OPTIONS": "verify_asan_link_order=0:exitcode=99"}
+                            "ASAN_OPTIONS": f"{SANITIZER}:verify_asan_link_order=0"}
 
     def set(self, seconds):
         with open(self.file, "r+b" if os.path.exists(self.file) else "wb") as file:
