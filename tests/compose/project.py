@@ -98,14 +98,17 @@ class Project:
 
     def compose(self, *words, check=True):
         """As typed in the root of the repository."""
+        return self._typed("docker-compose", *words, check=check)
+
+    def _typed(self, *words, check=True):
         began = time.monotonic()
         environment = {name: value for name, value in self.engine.environment.items()
                        if not name.startswith("COMPOSE_") or name == "COMPOSE_HTTP_TIMEOUT"}
-        done = subprocess.run(["docker-compose", *words], cwd=self.folder, env=environment, text=True, check=False,
+        done = subprocess.run(words, cwd=self.folder, env=environment, text=True, check=False,
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        self.transcript.append(f"$ docker-compose {' '.join(words)}    ({time.monotonic() - began:.1f} s)\n{done.stdout}")
+        self.transcript.append(f"$ {' '.join(words)}    ({time.monotonic() - began:.1f} s)\n{done.stdout}")
         if check and done.returncode != 0:
-            raise AssertionError(f"docker-compose {' '.join(words)} ({done.returncode}):\n{done.stdout}")
+            raise AssertionError(f"{' '.join(words)} ({done.returncode}):\n{done.stdout}")
         return done
 
     def _scale_words(self):
@@ -118,6 +121,9 @@ class Project:
 
     def recreate(self, service):
         self.up("--no-deps", "--force-recreate", service)
+
+    def roll(self, service, check=True):
+        return self._typed("deploy/docker-roll", service, check=check)
 
     # ---- containers ----
 

@@ -24,8 +24,11 @@ def steps(stack, clients):
     yield "kill a router", kill("router")
     yield "router 2 -> 1", lambda: stack.scale(router=1)
     yield "kill postgres", kill("postgres")
+    yield "kill haproxy", kill("haproxy")
     for service in ("postgres", "router", "control", "webhook-worker", "edge", "haproxy"):
         yield f"recreate {service}", lambda service=service: stack.recreate(service)
+    for service in ("router", "edge"):
+        yield f"docker-roll {service}", lambda service=service: stack.roll(service)
 
 
 def play(stack, clients=75, rate=4.0, times=1, **load):

@@ -165,14 +165,15 @@ class Stack(Ring):
         self.project.wait_ready()
 
     def recreate(self, service):
-        if service == "edge":
-            with self.stopping("stopped", self.edge_ids()):
-                self.project.recreate(service)
-        elif service == "haproxy":
-            with self.stopping("cut", self.edge_ids()):
-                self.project.recreate(service)
-        else:
-            self.project.recreate(service)
+        self._replace(service, self.project.recreate)
+
+    def roll(self, service):
+        self._replace(service, self.project.roll)
+
+    def _replace(self, service, act):
+        how = {"edge": "stopped", "haproxy": "cut"}.get(service)
+        with self.stopping(how, self.edge_ids()) if how else contextlib.nullcontext():
+            act(service)
         self.project.wait_ready()
 
     def begin_load(self, clients=120, **load):  # pylint: disable=arguments-differ

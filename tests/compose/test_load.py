@@ -10,6 +10,7 @@ ANYTHING = 1000000  # all clients of the test have one address
 SETTINGS = {
     "COMPOSE_PROFILES": None,
     "WSS_LISTEN": "127.0.0.1:0",
+    "CONSOLE_LISTEN": "127.0.0.1:0",
     "ADDRESS_CONNECTIONS": ANYTHING,
     "ADDRESS_HANDSHAKES": ANYTHING,
     "DRAIN_SECONDS": "2s",
