@@ -280,6 +280,12 @@ class RequestHandler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
     wbufsize = -1
 
+    def handle_expect_100(self) -> bool:
+        """The client waits for it: it must not stay in our buffer."""
+        result = super().handle_expect_100()
+        self.wfile.flush()
+        return result
+
     def log_message(self, format: str, *args: Any) -> None:  # pylint: disable=redefined-builtin
         log.debug("%s " + format, self.address_string(), *args)
 

@@ -37,7 +37,9 @@ def test_nothing_but_the_standard_library(path):
 
 
 def test_types(tmp_path):
-    run("/usr/bin/mypy", "--cache-dir", str(tmp_path), "--config-file", "pyproject.toml", "slip_sockets", "examples/echo.py")
+    cage = os.path.join(CLIENT, "..", "..", "examples", "cage-socket")
+    run("/usr/bin/mypy", "--cache-dir", str(tmp_path), "--config-file", "pyproject.toml", "slip_sockets",
+        "examples/echo.py", os.path.join(cage, "server.py"), MYPYPATH=f"{CLIENT}:{cage}")
 
 
 def test_types_are_of_use(tmp_path):

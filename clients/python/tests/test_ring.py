@@ -3,6 +3,8 @@
 import json
 import os
 import random
+import re
+import socket
 import subprocess
 import sys
 import urllib.request
@@ -285,6 +287,48 @@ def example_fixture(postgres):
             stack.destroy()
         finally:
             echo.kill()
+
+
+def blocks(path):
+    """The Python in a page."""
+    with open(path, encoding="utf-8") as file:
+        return re.findall(r"```python\n(.*?)```", file.read(), re.DOTALL)
+
+
+def test_the_quick_start(postgres, tmp_path):
+    """What the README tells a newcomer to type, typed."""
+    backend, publisher = blocks(os.path.join(CLIENT, "README.md"))
+    port = free_port()
+    stack = Stack(postgres, TARGET_URL=f"http://127.0.0.1:{port}/")
+    (tmp_path / "backend.py").write_text(backend.replace("3000", str(port)))
+    publisher = publisher.replace("http://127.0.0.1:8081", stack.rest.url).replace("change-me", SECRET)
+    (tmp_path / "publisher.py").write_text(publisher)
+    environment = {**os.environ, "PYTHONPATH": CLIENT, "JWT_SECRET": SECRET}
+    with subprocess.Popen([sys.executable, tmp_path / "backend.py"], env=environment) as process:
+        try:
+            until(lambda: answers(port), "the backend")
+            client = stack.connect()
+            assert client.receive_many(2) == ["New connection has joined!",
+                                              "Welcome to the cool channel, be nice or get out"]
+            client.send("hello")
+            assert client.receive().endswith(" says hello")
+            until(lambda: stack.query("select count(*) from {s}.subscriptions") == [["1"]], "the table to follow")
+            said = subprocess.run([sys.executable, tmp_path / "publisher.py"], env=environment, check=True, text=True,
+                                  stdout=subprocess.PIPE).stdout
+            assert client.receive() == "dinner is ready" and " 127.0.0.1 {'headers': " in said
+            client.send("quit")
+            assert client.expect_close() == (1000, "bye")
+            stack.destroy()
+        finally:
+            process.kill()
+
+
+def answers(port):
+    try:
+        socket.create_connection(("127.0.0.1", port)).close()
+        return True
+    except OSError:
+        return False
 
 
 def test_the_example(example):

@@ -4,6 +4,7 @@ import asyncio
 import http.client
 import io
 import json
+import socket
 import threading
 import wsgiref.validate
 
@@ -186,6 +187,20 @@ def test_only_posts_of_a_bounded_length(way):
         assert way(webhook, body=BODY + b" ")[0] == 413
     if way is by_wsgi:
         assert way(webhook, length="")[0] == 411
+
+
+def test_a_client_that_asks_before_it_sends():
+    """As libcurl does before a large body (RFC 9110 §10.1.1)."""
+    server = Webhook(SECRET, handle).server(port=0)
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    with socket.create_connection(server.server_address, 20) as client:
+        client.sendall(f"POST / HTTP/1.1\r\nHost: h\r\nAuthorization: {BEARER}\r\nExpect: 100-continue\r\n"
+                       f"Content-Length: {len(BODY)}\r\n\r\n".encode())
+        assert client.recv(1000).startswith(b"HTTP/1.1 100 ")
+        client.sendall(BODY)
+        assert client.recv(10000).startswith(b"HTTP/1.1 200 ")
+    server.shutdown()
+    server.server_close()
 
 
 def test_a_handler_that_is_awaited():
