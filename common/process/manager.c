@@ -11,17 +11,26 @@ enum {
     LAST_WORDS_MS = 5000, /* after draining: links say farewell, memory is freed */
 };
 
-static void tell(struct manager *manager, struct buffer *text)
+/* One datagram: what is owed, and `news`, which may be lost. The socket's queue is short, and
+ * nothing here waits for its reader. */
+static void tell(struct manager *manager, const struct buffer *news)
 {
-    buffer_append_byte(text, '\0');
-    int rc = notify_send(text->data);
-    if (rc < 0 && !manager->is_deaf)
-        log_warning("NOTIFY_SOCKET cannot be told", LOG_ERRNO(rc));
-    manager->is_deaf = rc < 0;
+    struct buffer text = {0};
+    buffer_append_span(&text, buffer_span(&manager->owed));
+    buffer_append_span(&text, buffer_span(news));
+    if (text.length > 0) {
+        buffer_append_byte(&text, '\0');
+        int rc = notify_send(text.data);
+        if (rc < 0 && !manager->is_deaf)
+            log_warning("NOTIFY_SOCKET cannot be told", LOG_ERRNO(rc));
+        manager->is_deaf = rc < 0;
+        buffer_clear(rc < 0 ? &manager->status : &manager->owed);
+    }
+    buffer_fini(&text);
 }
 
-/* Appends STATUS=… if it is another than the last one; true if it did. */
-static bool append_status(struct manager *manager, struct buffer *text)
+/* Appends STATUS=… if it is another than the last one told. */
+static void append_status(struct manager *manager, struct buffer *text)
 {
     struct readiness readiness = {0};
     struct buffer status = {0};
@@ -29,24 +38,21 @@ static bool append_status(struct manager *manager, struct buffer *text)
     buffer_append_text(&status, "STATUS=");
     readiness_write_text(&readiness, &status);
     readiness_fini(&readiness);
-    bool is_new = !span_equal(buffer_span(&status), buffer_span(&manager->status));
-    if (is_new) {
+    if (!span_equal(buffer_span(&status), buffer_span(&manager->status))) {
         buffer_append_span(text, buffer_span(&status));
         buffer_append_byte(text, '\n');
     }
     buffer_fini(&manager->status);
     manager->status = status;
-    return is_new;
 }
 
-static bool append_watchdog(struct manager *manager, struct buffer *text)
+static void append_watchdog(struct manager *manager, struct buffer *text)
 {
     int64_t now_ms = loop_now_ms(manager->loop);
     if (manager->watchdog_ms == 0 || now_ms < manager->watchdog_due_ms)
-        return false;
+        return;
     manager->watchdog_due_ms = now_ms + manager->watchdog_ms;
     buffer_append_text(text, "WATCHDOG=1\n");
-    return true;
 }
 
 static void start_tick(struct manager *manager)
@@ -57,17 +63,20 @@ static void start_tick(struct manager *manager)
     loop_timer_start(manager->loop, &manager->tick, pause_ms);
 }
 
+static void look(struct manager *manager)
+{
+    struct buffer news = {0};
+    append_watchdog(manager, &news);
+    if (!manager->is_stopping)
+        append_status(manager, &news);
+    tell(manager, &news);
+    buffer_fini(&news);
+    start_tick(manager);
+}
+
 static void on_tick(struct loop_timer *timer)
 {
-    struct manager *manager = CONTAINER_OF(timer, struct manager, tick);
-    struct buffer text = {0};
-    bool has_news = append_watchdog(manager, &text);
-    if (!manager->is_stopping)
-        has_news = append_status(manager, &text) || has_news;
-    if (has_news)
-        tell(manager, &text);
-    buffer_fini(&text);
-    start_tick(manager);
+    look(CONTAINER_OF(timer, struct manager, tick));
 }
 
 int64_t manager_watchdog_ms(const char *usec, const char *pid)
@@ -101,18 +110,15 @@ void manager_fini(struct manager *manager)
     if (manager->loop)
         loop_timer_stop(manager->loop, &manager->tick);
     buffer_fini(&manager->status);
+    buffer_fini(&manager->owed);
 }
 
 void manager_ready(struct manager *manager)
 {
-    struct buffer text = {0};
     if (!manager->is_there)
         return;
-    buffer_append_text(&text, "READY=1\n");
-    (void)append_status(manager, &text);
-    tell(manager, &text);
-    buffer_fini(&text);
-    start_tick(manager);
+    buffer_append_text(&manager->owed, "READY=1\n");
+    look(manager);
 }
 
 void manager_look_again(struct manager *manager)
@@ -123,12 +129,10 @@ void manager_look_again(struct manager *manager)
 
 void manager_stopping(struct manager *manager, int64_t limit_ms)
 {
-    struct buffer text = {0};
     manager->is_stopping = true;
     if (!manager->is_there)
         return;
-    buffer_append_format(&text, "STOPPING=1\nSTATUS=draining\nEXTEND_TIMEOUT_USEC=%lld\n",
+    buffer_append_format(&manager->owed, "STOPPING=1\nSTATUS=draining\nEXTEND_TIMEOUT_USEC=%lld\n",
                          (long long)(limit_ms + LAST_WORDS_MS) * 1000);
-    tell(manager, &text);
-    buffer_fini(&text);
+    tell(manager, &(struct buffer){0});
 }

@@ -22,6 +22,7 @@ struct manager {
     int64_t watchdog_ms; /* how often to say WATCHDOG=1; 0: nobody watches */
     int64_t watchdog_due_ms;
     struct buffer status; /* the last one told */
+    struct buffer owed;   /* READY=1, STOPPING=1 …: told again until the socket takes it */
     bool is_there;        /* asked to be told */
     bool is_deaf;         /* could not be told; logged */
     bool is_stopping;

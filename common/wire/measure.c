@@ -81,7 +81,7 @@ static void show_links(const struct link_set *set, enum metric_label_peer peer)
     for (struct link *link = link_set_first(set); link; link = link_set_next(set, link)) {
         if (link->peer != peer)
             continue;
-        count++;
+        count += !link->silence_told;
         buffered_bytes += (int64_t)link_buffered_bytes(link);
     }
     metric_set_label(METRIC_LINK_PEERS, peer, count);

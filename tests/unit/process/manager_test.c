@@ -9,6 +9,7 @@
 
 #include "common/process/log.h"
 #include "common/process/manager.h"
+#include "common/process/notify.h"
 
 /* The socket of the service manager, and a program that it watches. */
 static int socket_fd;
@@ -113,7 +114,7 @@ static void test_the_watchdog(void **state)
     (void)state;
     setenv("WATCHDOG_USEC", "20000", 1);
     start();
-    expect("READY=1\nSTATUS=serving\n");
+    expect("READY=1\nWATCHDOG=1\nSTATUS=serving\n");
     expect("WATCHDOG=1\n");
     expect("WATCHDOG=1\n");
     manager_stopping(&manager, 0);
@@ -174,6 +175,29 @@ static void test_a_manager_that_does_not_listen(void **state)
     assert_null(strstr(line + 1, "NOTIFY_SOCKET cannot be told"));
 }
 
+/* The queue of a socket holds some ten datagrams (net.unix.max_dgram_qlen). */
+static void test_what_did_not_fit_is_told_again(void **state)
+{
+    (void)state;
+    size_t noise = 0;
+    char text[256];
+    while (notify_send("noise") == 0)
+        noise++;
+    start();
+    manager_look_again(&manager);
+    loop_turn(loop, -1);
+    for (; noise > 0; noise--)
+        assert_true(take(text));
+    assert_false(take(text));
+    expect("READY=1\nSTATUS=serving\n");
+    while (notify_send("noise") == 0)
+        noise++;
+    manager_stopping(&manager, 0);
+    for (; noise > 0; noise--)
+        assert_true(take(text));
+    expect("STOPPING=1\nSTATUS=draining\nEXTEND_TIMEOUT_USEC=5000000\n");
+}
+
 #define MANAGER_TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
 
 int main(void)
@@ -185,6 +209,7 @@ int main(void)
         MANAGER_TEST(test_how_often_the_watchdog_is_fed),
         MANAGER_TEST(test_nobody_asked),
         MANAGER_TEST(test_a_manager_that_does_not_listen),
+        MANAGER_TEST(test_what_did_not_fit_is_told_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

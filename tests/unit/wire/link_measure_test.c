@@ -82,12 +82,15 @@ static void test_what_goes_wrong_has_a_role_too(void **state)
     tcp_proxy_swallow(&scene->proxy);
     side_say(&scene->binder, 5, 1000);
     TURN_UNTIL(scene, scene->binder.silences == 1 && scene->connector.silences == 1);
+    measure(scene);
+    assert_int_equal(value(METRIC_LINK_PEERS, LABEL_PEER_EDGE), 0); /* linked, but not alive */
     tcp_proxy_cut(&scene->proxy);
     TURN_UNTIL(scene, scene_all_is_heard(scene));
     measure(scene);
     expect_sums(scene);
     assert_true(value(METRIC_LINK_RESENDS, LABEL_PEER_EDGE) > 0);
     assert_int_equal(value(METRIC_LINK_LOST, LABEL_PEER_EDGE), 1);
+    assert_int_equal(value(METRIC_LINK_PEERS, LABEL_PEER_EDGE), 1);
     assert_int_equal(value(METRIC_LINK_LOST, LABEL_PEER_ROUTER), 1);
     assert_int_equal(value(METRIC_LINK_RESYNCS, LABEL_PEER_ROUTER), 0);
     link_drop(scene->binder.link); /* the edge's next packet is a stranger's, and told so */
