@@ -3,7 +3,7 @@ import { setAttribute, svg } from './dom.js'
 
 const WIDTH = 160
 const HEIGHT = 40
-const POINTS = 80
+const POINTS_MIN = 40 // a line that has just begun does not fill it
 
 // One line for each colour (a class): chart('accent', 'bad').
 export function chart(...colours) {
@@ -27,7 +27,10 @@ export function chart(...colours) {
   return root
 }
 
-const x = (values, i) => (WIDTH * (POINTS - values.length + i)) / (POINTS - 1)
+function x(values, i) {
+  const points = Math.max(values.length, POINTS_MIN)
+  return (WIDTH * (points - values.length + i)) / (points - 1)
+}
 
 function path(values, top) {
   if (values.length < 2) return ''

@@ -1,5 +1,6 @@
 // Numbers, times and JSON, for people.
 const whole = new Intl.NumberFormat('en', { maximumFractionDigits: 0 })
+const zoneName = new Intl.DateTimeFormat('en', { timeZoneName: 'short' })
 const compact = new Intl.NumberFormat('en', { notation: 'compact', maximumFractionDigits: 1 })
 
 export const count = (value) => (value < 100000 ? whole.format(value) : compact.format(value))
@@ -37,8 +38,15 @@ export function ago(time) {
   return seconds < 1 ? 'now' : `${duration(seconds)} ago`
 }
 
+// Local time, to the second, with the zone.
 export function moment(time) {
-  return time ? new Date(time).toLocaleString('sv-SE', { timeZoneName: 'short' }) : '–'
+  if (!time) return '–'
+  const date = new Date(time)
+  const two = (value) => String(value).padStart(2, '0')
+  const day = [date.getFullYear(), two(date.getMonth() + 1), two(date.getDate())].join('-')
+  const clock = [date.getHours(), date.getMinutes(), date.getSeconds()].map(two).join(':')
+  const zone = zoneName.formatToParts(date).find((part) => part.type === 'timeZoneName').value
+  return `${day} ${clock} ${zone}`
 }
 
 export const json = (value) => JSON.stringify(value, null, 2)

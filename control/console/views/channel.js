@@ -18,7 +18,7 @@ export function channel({ main, signal, values }) {
     columns: [
       { title: 'Connection', make: (item) => connectionLink(item.connectionId) },
       {
-        title: 'Member',
+        title: 'Since',
         class: 'number',
         make: (item) => h('time', { datetime: item.since, title: moment(item.since) }),
         update: (cell, item) => setText(cell.firstChild, ago(item.since)),

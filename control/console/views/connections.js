@@ -8,7 +8,7 @@ import { go } from '../router.js'
 export const stateKind = { opening: 'busy', open: 'good', closing: 'faint' }
 
 function searchForm(parameters) {
-  const id = h('input', { type: 'search', name: 'id', placeholder: 'Connection id', 'aria-label': 'Connection id' })
+  const id = h('input', { type: 'search', name: 'id', class: 'first', placeholder: 'Connection id', 'aria-label': 'Connection id' })
   const channel = h('input', { type: 'search', name: 'channel', value: parameters.channel, placeholder: 'In channel', 'aria-label': 'In channel' })
   const state = h(
     'select',

@@ -19,7 +19,7 @@ function searchForm(parameters) {
   const state = h(
     'select',
     { name: 'state', 'aria-label': 'State' },
-    [['', 'waiting and replayed'], ['waiting', 'waiting'], ['replayed', 'replayed']].map(([value, text]) =>
+    [['', 'any state'], ['waiting', 'waiting'], ['replayed', 'replayed']].map(([value, text]) =>
       h('option', { value, selected: value === (parameters.state ?? '') }, text),
     ),
   )

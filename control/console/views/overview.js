@@ -89,7 +89,7 @@ const panels = () => [
       of: (now) => (now.failuresTotal ? `${count(now.failuresTotal)} (${percent(failureShare(now))})` : '0'),
       isBad: (now) => now.failures > 0,
     },
-    { title: 'Taken for down by', of: (now) => plural(now.breakersOpen, 'worker'), isBad: (now) => now.breakersOpen > 0 },
+    { title: 'Workers that find it down', of: (now) => count(now.breakersOpen), isBad: (now) => now.breakersOpen > 0 },
   ]),
   panel('Queues', [
     {
@@ -117,14 +117,14 @@ const panels = () => [
   ]),
 ]
 
-// What somebody should look at: [text, where].
+// What somebody should look at: [text, where, is it bad?].
 function worries() {
   const { now, status, statusError } = figures
   const found = []
   for (const each of now.silent)
-    found.push([`The ${each.role} ${each.name} does not answer.`, link(['processes'])])
-  if (statusError) found.push([`${statusError.message}: lists cannot be read, messages go on.`, null])
-  if (now.breakersOpen) found.push(['The backend is down: workers probe it now and then.', null])
+    found.push([`The ${each.role} ${each.name} does not answer.`, link(['processes']), true])
+  if (statusError) found.push([`${statusError.message}: lists cannot be read, messages go on.`, null, true])
+  if (now.breakersOpen) found.push(['The backend is down: workers probe it now and then.', null, true])
   else if (now.jobsRetrying) found.push([`The backend does not take everything: ${plural(now.jobsRetrying, 'batch', 'batches')} will be repeated.`, null])
   if (now.readsPaused) found.push([`The backend is behind: ${plural(now.readsPaused, 'client is', 'clients are')} not read until it has caught up.`, null])
   if (status?.deadLetters) found.push([`${plural(status.deadLetters, 'dead letter waits', 'dead letters wait')} for you.`, link(['dead-letters'])])
@@ -148,7 +148,7 @@ export function overview({ main, signal }) {
       notices,
       worries(),
       ([text]) => text,
-      ([text, where]) => h('li', { class: 'notice bad' }, where ? h('a', { href: where }, text) : text),
+      ([text, where, isBad]) => h('li', { class: isBad ? 'notice bad' : 'notice' }, where ? h('a', { href: where }, text) : text),
     )
     for (const part of parts) part.update()
   }, signal)

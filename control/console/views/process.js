@@ -35,7 +35,7 @@ export function process({ main, signal, values }) {
     h('section', { class: 'card' }, [
       h('h2', null, 'Metrics'),
       h('p', { class: 'faint' }, 'Those that are not 0, as its /metrics has them.'),
-      h('table', { 'aria-label': 'Metrics' }, h('thead', { class: 'unseen' }, h('tr', null, h('th', { scope: 'col' }, 'Name'), h('th', { scope: 'col' }, 'Value'))), metrics),
+      h('table', { class: 'metrics', 'aria-label': 'Metrics' }, h('thead', { class: 'unseen' }, h('tr', null, h('th', { scope: 'col' }, 'Name'), h('th', { scope: 'col' }, 'Value'))), metrics),
     ]),
   ])
   main.append(
