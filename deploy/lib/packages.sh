@@ -29,9 +29,10 @@ install_missing() {
         apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 }
 
-# A Node.js that did not come from Debian will do as well.
+# A Node.js, or npm, that did not come from Debian will do as well.
 package_is_there() {
     [ "$1" = nodejs ] && command -v node >/dev/null && return 0
+    [ "$1" = npm ] && command -v npm >/dev/null && return 0
     dpkg-query -W -f='${Status}' "$1" 2>/dev/null | grep -q 'install ok installed'
 }
 
