@@ -19,7 +19,8 @@ export function chart(...colours) {
   root.draw = (...series) => {
     const top = Math.max(1, ...series.flat())
     series.forEach((values, i) => {
-      const line = path(values, top)
+      // One that is always 0 would only underline the others.
+      const line = values.length > 1 && (i === 0 || values.some(Boolean)) ? path(values, top) : ''
       setAttribute(lines[i], 'd', line)
       setAttribute(areas[i], 'd', line && `${line}V${HEIGHT}H${x(values, 0)}Z`)
     })
@@ -33,7 +34,6 @@ function x(values, i) {
 }
 
 function path(values, top) {
-  if (values.length < 2) return ''
   const y = (value) => HEIGHT - 2 - ((HEIGHT - 6) * value) / top
   return values.map((value, i) => `${i ? 'L' : 'M'}${x(values, i).toFixed(1)} ${y(value).toFixed(1)}`).join('')
 }
