@@ -215,6 +215,7 @@ static int start(struct lifecycle *lifecycle)
     keep_memory();
     raise_descriptor_limit();
     lifecycle->loop = loop_new(lifecycle->config.peer_timeout_ms / 2, on_frozen, lifecycle);
+    loop_set_busy_poll(lifecycle->loop, (int64_t)lifecycle->config.busy_poll_us);
     loop_timer_init(&lifecycle->drain_limit, on_drain_limit);
     manager_init(&lifecycle->manager, lifecycle->loop, check_ready, lifecycle);
     int rc = open_signals(lifecycle);

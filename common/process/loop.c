@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "common/base/clock.h"
+#include "common/process/busy_poll.h"
 #include "common/process/timers.h"
 
 enum {
@@ -28,6 +29,7 @@ struct loop {
     struct timers timers;
     struct list deferred;
     struct list polled;
+    struct busy_poll busy_poll;
     int64_t now_ms;
     bool stopping;
 
@@ -51,6 +53,11 @@ struct loop *loop_new(int64_t frozen_after_ms, void (*on_frozen)(void *context),
     loop->now_ms = clock_monotonic_ms();
     loop->alive_at_ms = clock_boottime_ms();
     return loop;
+}
+
+void loop_set_busy_poll(struct loop *loop, int64_t limit_us)
+{
+    loop->busy_poll.limit_us = limit_us;
 }
 
 static void forget_all(struct list *list)
@@ -114,7 +121,8 @@ static int wait_ms(struct loop *loop, int64_t limit_ms)
 static int wait_for_events(struct loop *loop, struct epoll_event events[BATCH_EVENTS],
                            int64_t limit_ms)
 {
-    int count = epoll_wait(loop->epoll_fd, events, BATCH_EVENTS, wait_ms(loop, limit_ms));
+    int count = busy_poll_wait(&loop->busy_poll, loop->epoll_fd, events, BATCH_EVENTS,
+                               wait_ms(loop, limit_ms));
     ASSERT(count >= 0 || errno == EINTR);
     loop_check_frozen(loop);
     loop->alive_at_ms = clock_boottime_ms();

@@ -64,6 +64,9 @@ struct loop_polled {
 MUST_USE
 struct loop *loop_new(int64_t frozen_after_ms, void (*on_frozen)(void *context), void *context);
 
+/* Waits awake up to `limit_us` where that pays (busy_poll.h); 0, as it begins: never. */
+void loop_set_busy_poll(struct loop *loop, int64_t limit_us);
+
 /* Forgets whatever is still registered (it is the callers'; nothing is called), and sets *loop to
  * NULL. Accepts NULL inside. */
 void loop_destroy(struct loop **loop);
