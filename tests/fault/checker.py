@@ -218,7 +218,9 @@ def codes_of(truth, client):
     if client["end"] and client["end"][:2] == ("close", 1012):
         return {1006, 1012, 1000 if client["how"] == "close" else 1006}  # its router spoke for it
     if client["how"] == "close" and client["end"] and client["end"][0] == "close":
-        return {1000, client["end"][1]}
+        # An edge that dies right behind its answer takes the code along: its router says 1006.
+        dead = client["edge"] in truth.expect.killed_edges or client["edge"] in truth.expect.frozen_edges
+        return {1000, client["end"][1]} | ({1006} if dead else set())
     if client["how"] in ("reset", "drop"):
         return {1006, 1001, 1012}
     if client["end"] and client["end"][0] == "close":

@@ -448,10 +448,10 @@ class Load:  # pylint: disable=too-many-instance-attributes
     async def _flood(self, client, messages):
         self.flooding = True
         for _ in range(messages):
-            while not client.can_send():
-                if client.state != "open":
-                    return
+            while not client.can_send() and client.state == "open":
                 await asyncio.sleep(0.005)
+            if client.state != "open":
+                break
             client.send()
             await asyncio.sleep(0)
         client.padding = ""
