@@ -8,7 +8,7 @@ STEADY_S=60 # after this long a death is a new story
 declare -A restart_at deaths
 is_up=no
 
-# One look: who died, who is due again, is all of it ready?
+# One look: who died, who is due again, is all of it ready, has a log grown too long?
 supervise() {
     local name
     is_up=yes
@@ -21,6 +21,7 @@ supervise() {
             fi
         done
         note_readiness
+        bound_logs
         pause 0.5
     done
 }

@@ -12,6 +12,7 @@ import urllib.request
 from harness.backend import Backend, accept
 from harness.client import Client
 from harness.rest import Rest
+from harness.up import ROOT
 from harness.wait import until
 
 
@@ -67,6 +68,10 @@ def test_newcomer(up, var):
     assert tables.endswith(f"psql '{outputs['slip-sockets.databaseUrl']}'")
     assert os.stat(os.path.join(var, "outputs.json")).st_mode & 0o077 == 0
     assert secret_of(var) not in text
+    page, command = re.search(r"page:   (http://\S+)/ takes a token: (.*)", text).groups()
+    token = subprocess.run(command, shell=True, check=True, cwd=ROOT, stdout=subprocess.PIPE, text=True).stdout
+    assert Rest(page, None).request("GET", "/v1/status", token=token.strip()).status == 200
+    assert "<!doctype html>" in Rest(page, None).request("GET", "/", token=None).text
 
     url = open_page(text)
     assert url == outputs["slip-sockets.websocketUrl"]
@@ -258,6 +263,26 @@ def test_an_unwritable_folder(up, var):
 def test_a_setting_out_of_range(up):
     message = refused(up(WEBHOOK_CONCURRENCY="0"))
     assert message.startswith("error: worker1 ended with 2:") and "WEBHOOK_CONCURRENCY" in message
+
+
+def test_logs_are_bounded(up, var):
+    """A log that has grown too long begins anew; its program goes on writing at its beginning."""
+    stack = up(LOG_FILE_BYTES="1000", LOG_FORMAT="json")
+    stack.wait_up()
+    log = os.path.join(var, "log", "edge1.log")
+
+    def read(path):
+        with open(path, encoding="utf-8") as file:
+            return file.read()
+
+    until(lambda: os.path.exists(log + ".old") and os.path.getsize(log) <= 1000, lambda: read(log), 60)
+    assert os.path.getsize(log + ".old") > 1000 and '"msg":"starting"' in read(log + ".old")
+    os.kill(stack.running("slip-router")[0], signal.SIGKILL)
+    until(lambda: '"msg":"router joined"' in read(log), lambda: read(log), 60)
+    assert "\0" not in read(log), "written at the old place, with a hole before it"
+    for line in read(log).splitlines():
+        json.loads(line)
+    stack.wait_said("ready again")
 
 
 def test_one_at_a_time(up, var):
