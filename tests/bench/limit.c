@@ -3,6 +3,9 @@
  *
  * A client's frames are echoed. POST anything publishes the body to all clients: a loop of send(),
  * and when several publishes were read in one turn, one send() per client for all of them.
+ *
+ * `limit 0 FAULT` does one thing wrong, for tests/bench/self-check: the hundredth message to leave
+ * is lost, doubled, changed or swapped with the next.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -14,6 +17,11 @@
 static struct list members = {&members, &members};
 static struct list publishers = {&publishers, &publishers}; /* to be answered after the turn */
 static struct buffer frames;                                /* published in this turn */
+
+enum { FAULTY_MESSAGE = 100 };
+static const char *fault = "";
+static unsigned left_count;
+static struct buffer swapped;
 
 static void append_frame(struct buffer *buffer, struct span text)
 {
@@ -27,6 +35,41 @@ static void append_frame(struct buffer *buffer, struct span text)
             buffer_append_byte(buffer, (char)((uint64_t)text.length >> (8 * (bytes - 1 - i))));
     }
     buffer_append_span(buffer, text);
+}
+
+static bool does(const char *what)
+{
+    return strcmp(fault, what) == 0;
+}
+
+/* The frame on its way to one client: as it is, but for the hundredth. */
+static void put(struct buffer *out, struct span frame)
+{
+    left_count++;
+    if (left_count == FAULTY_MESSAGE && does("swap")) {
+        buffer_append_span(&swapped, frame);
+        return;
+    }
+    if (left_count != FAULTY_MESSAGE || !does("lose"))
+        buffer_append_span(out, frame);
+    if (left_count == FAULTY_MESSAGE && does("double"))
+        buffer_append_span(out, frame);
+    if (left_count == FAULTY_MESSAGE && does("change"))
+        out->data[out->length - 1] ^= 1;
+    if (left_count == FAULTY_MESSAGE + 1)
+        buffer_append_span(out, buffer_span(&swapped));
+}
+
+static void echo(struct server_peer *peer, struct span text)
+{
+    static struct buffer frame;
+    if (!*fault) {
+        append_frame(&peer->out, text);
+        return;
+    }
+    buffer_clear(&frame);
+    append_frame(&frame, text);
+    put(&peer->out, buffer_span(&frame));
 }
 
 /* One frame of a client: unmasked and sent back. */
@@ -50,7 +93,7 @@ static size_t on_bytes(struct server_peer *peer, struct span bytes)
     char *place = buffer_reserve(&text, length);
     for (uint64_t i = 0; i < length; i++)
         place[i] = payload[i] ^ payload[(int64_t)(i % 4) - 4];
-    append_frame(&peer->out, span_of(place, length));
+    echo(peer, span_of(place, length));
     return 6 + extra + length;
 }
 
@@ -72,6 +115,11 @@ static void publish(void)
 {
     LIST_FOR_EACH(&members, link) {
         struct server_peer *peer = LIST_ENTRY(link, struct server_peer, link);
+        if (*fault) {
+            put(&peer->out, buffer_span(&frames));
+            server_flush(peer);
+            continue;
+        }
         ssize_t written =
             send(peer->source.fd, frames.data, frames.length, MSG_NOSIGNAL | MSG_DONTWAIT);
         if (written < 0)
@@ -92,6 +140,7 @@ static void publish(void)
 
 int main(int count, char **arguments)
 {
+    fault = count > 2 ? arguments[2] : "";
     poller_open();
     server_open(count > 1 ? (uint16_t)atoi(arguments[1]) : 0, on_request);
     for (;;) {
