@@ -15,7 +15,7 @@ import {
   type Status,
 } from './resources.js'
 import { TokenSigner, isFromBroker, readSecrets } from './token.js'
-import { type CallOptions, Transport } from './transport.js'
+import { type CallOptions, TIMER_MS_MAX, Transport } from './transport.js'
 
 const TIMEOUT_MS = 10_000
 const RETRY_LIMIT_MS = 10_000
@@ -91,9 +91,9 @@ export class SlipSocketPublisher<Binary extends boolean = false> {
     this.#takesBinary = options.binary ?? false
     this.bodyLimit = number('bodyLimit', options.bodyLimit, BODY_LIMIT, 1)
     this.#transport = new Transport(new TokenSigner(this.#secrets[0]!), {
-      timeoutMs: number('timeoutMs', options.timeoutMs, TIMEOUT_MS, 1, 2 ** 31 - 1),
+      timeoutMs: number('timeoutMs', options.timeoutMs, TIMEOUT_MS, 1, TIMER_MS_MAX),
       attempts: number('attempts', options.attempts, ATTEMPTS, 1, ATTEMPTS_MAX),
-      retryLimitMs: number('retryLimitMs', options.retryLimitMs, RETRY_LIMIT_MS, 0),
+      retryLimitMs: number('retryLimitMs', options.retryLimitMs, RETRY_LIMIT_MS, 0, TIMER_MS_MAX),
       fetch: options.fetch ?? ((...request) => fetch(...request)),
     })
     this.#resources = new Resources(this.#transport, this.#address.origin + this.#address.pathname.replace(/\/+$/, ''))

@@ -1,4 +1,7 @@
 // Tokens (JWT with HS256): what the broker shows us, and what we show the broker.
+//
+// By jose 5: version 6 is an ES module only, which CommonJS on Node 18 cannot load, and wants a global
+// crypto, which Node 18 has not.
 import { SignJWT, jwtVerify } from 'jose'
 import { invalid } from './errors.js'
 

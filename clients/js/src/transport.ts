@@ -8,6 +8,8 @@ import type { TokenSigner } from './token.js'
 
 const RETRY_FIRST_MS = 100
 const RETRY_LAST_MS = 5_000
+/** The longest that a timer waits. */
+export const TIMER_MS_MAX = 2 ** 31 - 1
 const KEY = /^[\x20-\x7e]{1,255}$/
 const MAY_PASS = new Set([429, 502, 503, 504])
 
@@ -120,6 +122,7 @@ export class Transport {
   async call(request: HttpRequest, options: CallOptions = {}): Promise<{ answer: unknown; attempts: number }> {
     const key = options.idempotencyKey ?? newKey()
     if (!KEY.test(key)) throw invalid('the idempotency key is not 1 to 255 printable ASCII characters')
+    if (options.timeoutMs !== undefined && !(options.timeoutMs > 0)) throw invalid('timeoutMs is out of range')
     for (let attempt = 1; ; attempt++) {
       options.signal?.throwIfAborted()
       try {
@@ -138,7 +141,7 @@ export class Transport {
   }
 
   async #attempt(request: HttpRequest, key: string, options: CallOptions, attempt: number): Promise<unknown> {
-    const timeoutMs = (options.timeoutMs ?? this.options.timeoutMs) + (request.waitMs ?? 0)
+    const timeoutMs = Math.min((options.timeoutMs ?? this.options.timeoutMs) + (request.waitMs ?? 0), TIMER_MS_MAX)
     const token = await this.signer.token()
     const limit = deadline(timeoutMs, options.signal)
     let answer: Response

@@ -66,6 +66,42 @@ test('import and require give the same names, and work', async () => {
   assert.equal(required.MEDIA_TYPE, 'application/websocket-events')
 })
 
+// As in workers: jose by WebCrypto, and no Buffer when the library is loaded (Node's own fetch wants it back).
+const WEB = `
+  const { Buffer, Request, Response } = globalThis
+  delete globalThis.Buffer
+  const { SlipSocketPublisher, fetchHandler } = await import('slip-sockets-client')
+  globalThis.Buffer = Buffer
+  const base64url = (text) => btoa(text).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '')
+  const encode = (text) => new TextEncoder().encode(text)
+  const key = await crypto.subtle.importKey('raw', encode('s'), { name: 'HMAC', hash: 'SHA-256' }, false, ['sign'])
+  const claims = { iss: 'slip-sockets', aud: 'WebSocketEvent', exp: Math.floor(Date.now() / 1000) + 60 }
+  const signed = base64url('{"alg":"HS256"}') + '.' + base64url(JSON.stringify(claims))
+  const signature = base64url(String.fromCharCode(...new Uint8Array(await crypto.subtle.sign('HMAC', key, encode(signed)))))
+  const asked = []
+  const publisher = new SlipSocketPublisher({
+    controlApi: 'http://x', jwtSecret: 's', binary: true,
+    fetch: async (url, { headers, body }) => (asked.push(headers.Authorization.split('.').length, body), new Response('{}')),
+  })
+  const POST = fetchHandler(publisher, (connection) => {
+    for (const { data } of connection.inEvents) connection.sendBinary(data)
+  })
+  const large = 'AP8A'.repeat(100_000)
+  const answer = await POST(new Request('http://x', {
+    method: 'POST',
+    headers: { authorization: 'Bearer ' + signed + '.' + signature },
+    body: JSON.stringify({ connectionId: 'c', metadata: null, events: [{ type: 'BINARY', connectionId: 'c', data: large }] }),
+  }))
+  await publisher.channels.publishBinary('x', new Uint8Array([0, 255, 0, 7]))
+  console.log((await answer.json()).events[0].data === large, JSON.stringify(asked))
+`
+
+test('it works where there is nothing of Node', () => {
+  writeFileSync(join(folder, 'web.mjs'), WEB)
+  const flags = ['--conditions=worker', ...(globalThis.crypto ? [] : ['--experimental-global-webcrypto'])]
+  assert.equal(run(process.execPath, [...flags, join(folder, 'web.mjs')]), 'true [3,"{\\"data\\":\\"AP8ABw==\\",\\"binary\\":true}"]\n')
+})
+
 const CONSUMER = `
 import { createServer } from 'node:http'
 import { SlipNotFoundError, SlipSocketPublisher, assertUnreachable, expressHandler, fetchHandler, nodeHandler } from 'slip-sockets-client'

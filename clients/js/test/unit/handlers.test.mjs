@@ -1,6 +1,7 @@
 // The handlers, in real servers: node:http, Express with and without body parsers, and fetch-style.
 import assert from 'node:assert/strict'
 import { request as httpRequest } from 'node:http'
+import http2 from 'node:http2'
 import { test } from 'node:test'
 import express from 'express'
 import { SlipSocketPublisher, expressHandler, fetchHandler, nodeHandler } from 'slip-sockets-client'
@@ -96,6 +97,24 @@ test('node:http and Express: a body that is too long is refused, told or not, an
     })
     assert.equal(status, 413)
   }
+})
+
+test('node:http2: its compatible form', async (t) => {
+  const server = http2.createServer(nodeHandler(publisher, chat))
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const session = http2.connect(`http://127.0.0.1:${server.address().port}`)
+  t.after(() => (session.destroy(), server.close()))
+  const ask = async (body) => {
+    const stream = session.request({ ':method': 'POST', ':path': '/', authorization: `Bearer ${await token()}` })
+    const answered = new Promise((resolve, reject) => stream.on('response', resolve).on('error', reject))
+    stream.end(body)
+    const { ':status': status } = await answered
+    let said = ''
+    for await (const part of stream) said += part
+    return [status, said]
+  }
+  assert.deepEqual(await ask(JSON.stringify(one([open()]))), [200, '{"events":[{"type":"ACCEPT","connectionId":"c"}]}'])
+  assert.deepEqual(await ask('x'.repeat(3000)), [413, 'Body too large'])
 })
 
 test('node:http: a client that goes away in the middle ends in onError', async (t) => {

@@ -113,7 +113,9 @@ test("a poll's time-out is added", async (t) => {
   await publisher.send([{ type: 'POLL_FOR_CONNECTION', connectionId: 'c', timeout: 5000 }])
   await assert.rejects(publisher.send([]), failing({ result: 'timed-out' }))
   await publisher.send([], { timeoutMs: 5000 })
-  assert.equal(requests.length, 3)
+  await publisher.send(Array(30).fill({ type: 'POLL_FOR_CONNECTION', connectionId: 'c', timeout: 86_400_000 })) // more than a timer can
+  for (const timeoutMs of [0, -1, Number.NaN]) await assert.rejects(publisher.send([], { timeoutMs }), failing({ result: 'invalid' }))
+  assert.equal(requests.length, 4)
 })
 
 test('a signal ends the call and its pauses', async (t) => {
@@ -208,7 +210,7 @@ test('options that cannot be', () => {
   for (const bad of [
     { controlApi: 'nowhere' }, { controlApi: 'ftp://x' }, { controlApi: 'http://u:p@x' }, { controlApi: undefined },
     { jwtSecret: '' }, { jwtSecret: ' , ' }, { jwtSecret: [] }, { jwtSecret: [''] }, { jwtSecret: undefined }, { jwtSecret: 7 },
-    { timeoutMs: 0 }, { timeoutMs: Number.NaN }, { attempts: 0 }, { attempts: 101 }, { retryLimitMs: -1 }, { bodyLimit: 0 }, { timeoutMs: '5' },
+    { timeoutMs: 0 }, { timeoutMs: Number.NaN }, { attempts: 0 }, { attempts: 101 }, { retryLimitMs: -1 }, { retryLimitMs: 2 ** 31 }, { bodyLimit: 0 }, { timeoutMs: '5' },
   ])
     assert.throws(() => new SlipSocketPublisher({ ...good, ...bad }), failing({ result: 'invalid' }), JSON.stringify(bad))
 })
