@@ -8,6 +8,7 @@ class Result:
         self.shown = {}
         self.goals = []
         self.failure = None
+        self.seconds = 0
 
     def add(self, cells):
         self.cells.update(cells)
@@ -32,15 +33,56 @@ class Result:
             for index, text in enumerate(texts):
                 print(f"  {label if index == 0 else '':<12} {text}")
         for goal in self.goals:
-            print(f"  {'met   ' if goal['met'] else 'MISSED'} {goal['what']}: {number(goal['value'])}"
-                  f" (goal {'≥' if goal['operator'] == '>=' else '≤'} {goal['wanted']})")
+            print(f"  {'met   ' if goal['met'] else 'MISSED'} {goal_text(goal)}:"
+                  f" {number(goal['value'])}")
         if self.failure:
             print(f"  FAILED {self.failure}")
 
     def as_json(self):
-        return {"title": self.title, "failure": self.failure, "goals": self.goals,
+        return {"title": self.title, "seconds": round(self.seconds), "failure": self.failure,
+                "goals": self.goals,
                 "shown": self.shown,
                 "reports": {label: cell.reports for label, cell in self.cells.items()}}
+
+    # ---- for docs/performance.md ----
+
+    def column(self, name):
+        return "; ".join(self.shown.get(name, [])) or "–"
+
+    def own_column(self):
+        """Ours, in all its forms."""
+        texts = []
+        for label, shown in self.shown.items():
+            if label not in ("pushpin", "nchan", "limit"):
+                prefix = "" if label == "slip" else f"{label.removeprefix('slip-')}: "
+                texts.append(prefix + "; ".join(shown))
+        return "<br>".join(texts) or "–"
+
+    def lines(self):
+        """Its lines of the table: the figures beside the first goal, a line for each other one."""
+        if self.failure:
+            return [f"| {self.title} | | | | **failed**: {self.failure} | | | **missed** |"]
+        others = " | ".join(self.column(name) for name in ("pushpin", "nchan", "limit"))
+        figures = f"{self.title} | {others} | {self.own_column()}"
+        if not self.goals:
+            return [f"| {figures} | – | – | |"]
+        return [f"| {figures if index == 0 else '… | | | | '} | {goal_text(goal)} | {number(goal['value'])} |"
+                f" {'ok' if goal['met'] else '**missed**'} |" for index, goal in enumerate(self.goals)]
+
+
+HEAD = """\
+| work | Pushpin | Nchan | limit | slip-sockets | goal | reached | |
+|---|---|---|---|---|---|---|---|
+"""
+
+
+def table(results):
+    """All rows as one Markdown table, to be pasted."""
+    return HEAD + "".join(line + "\n" for result in results for line in result.lines())
+
+
+def goal_text(goal):
+    return f"{goal['what']} {'≥' if goal['operator'] == '>=' else '≤'} {goal['wanted']}"
 
 
 def number(value):
