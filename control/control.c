@@ -28,6 +28,7 @@ static void bury(struct control *control, struct edge *edge)
     log_info("edge is dead", LOG_SPAN("edge", span_of(edge->id, EDGE_ID_LENGTH)),
              LOG_UINT("commands", edge->outbox.waiting));
     edge_bury(&control->edges, edge, loop_now_ms(control->loop));
+    watch_edge_left(&control->watches, edge);
     if (edge->link && link_silent_ms(edge->link) >= control->config->peer_timeout_ms / 2)
         link_drop(edge->link);
 }
@@ -85,6 +86,13 @@ static void edge_came(struct control *control, struct link *link)
     edge_linked(edge, link);
     if (roll_standing(&control->roll, id) == ROLL_DEAD)
         edge_bury(&control->edges, edge, loop_now_ms(control->loop));
+    watch_edge_came(&control->watches, edge);
+}
+
+static void edge_left(struct control *control, struct edge *edge)
+{
+    edge_unlinked(&control->edges, edge, loop_now_ms(control->loop));
+    watch_edge_left(&control->watches, edge);
 }
 
 static void on_up(void *context, struct link *link)
@@ -110,7 +118,7 @@ static void on_down(void *context, struct link *link)
     if (!is_edge(link))
         worker_unlinked(&control->workers, link);
     else if (edge && edge->link == link)
-        edge_unlinked(&control->edges, edge, loop_now_ms(control->loop));
+        edge_left(control, edge);
 }
 
 static void on_silent(void *context, struct link *link)
@@ -185,12 +193,25 @@ static void on_polled(struct control *control, struct link *link,
     edge_polled(link_data(link), message->as.polled.number);
 }
 
+static void on_watching(struct control *control, struct link *link,
+                        const struct wire_message *message)
+{
+    watch_begun(&control->watches, link_data(link), message->as.watching.channel);
+}
+
+static void on_watched(struct control *control, struct link *link,
+                       const struct wire_message *message)
+{
+    watch_published(&control->watches, link_data(link), &message->as.watched);
+}
+
 typedef void message_handler(struct control *, struct link *, const struct wire_message *);
 
 static message_handler *const edge_handlers[MESSAGE_ID_LIMIT] = {
     [MESSAGE_JOIN] = on_join,           [MESSAGE_LEAVE] = on_leave,
     [MESSAGE_ANNOUNCED] = on_announced, [MESSAGE_RECEIPT] = on_receipt,
-    [MESSAGE_POLLED] = on_polled,       [MESSAGE_REPORT] = on_report,
+    [MESSAGE_POLLED] = on_polled,       [MESSAGE_WATCHING] = on_watching,
+    [MESSAGE_WATCHED] = on_watched,     [MESSAGE_REPORT] = on_report,
 };
 
 static message_handler *const worker_handlers[MESSAGE_ID_LIMIT] = {
@@ -331,6 +352,7 @@ static void init_parts(struct control *control)
     control->edges.on_unknown = on_unknown_edge;
     control->edges.context = control;
     request_set_init(&control->requests, control->loop, &control->edges, &control->channels);
+    watch_set_init(&control->watches, &control->edges);
     worker_set_init(&control->workers);
     figures_init(&control->figures, control);
     loop_timer_init(&control->tick, on_tick);
@@ -409,6 +431,7 @@ void control_destroy(void **actor)
     link_set_destroy(&control->links);
     census_fini(&control->census);
     database_close(&control->database);
+    watch_set_fini(&control->watches);
     edge_set_fini(&control->edges);
     request_set_fini(&control->requests);
     worker_set_fini(&control->workers);
@@ -445,6 +468,7 @@ void control_measure(void *actor)
     metric_set(METRIC_EDGES_LIVE, (int64_t)control->roll.live_count);
     metric_set(METRIC_ROLL_VERSION, (int64_t)roll_version(&control->roll));
     metric_set(METRIC_REST_IN_FLIGHT, (int64_t)control->rest.call_count);
+    metric_set(METRIC_TAILS, (int64_t)control->watches.follower_count);
     metric_set(METRIC_REST_IN_FLIGHT_BYTES, (int64_t)control->requests.rest_bytes);
     metric_set(METRIC_DATABASE_UP, database_is_ready(control->database));
 }

@@ -20,6 +20,7 @@
 #include "control/figures.h"
 #include "control/request.h"
 #include "control/rest.h"
+#include "control/watch.h"
 
 enum { CONTROL_NAME_LENGTH = 16 };
 
@@ -36,6 +37,7 @@ struct control {
     struct channel_map channels;
     struct edge_set edges;
     struct request_set requests;
+    struct watch_set watches;
     struct worker_set workers;
     struct rest rest;
     struct figures figures;

@@ -24,6 +24,7 @@ const struct rest_route rest_routes[] = {
     {"GET", "/v1/channels", rest_list_channels, false},
     {"GET", "/v1/channels/{channel}", rest_read_channel, false},
     {"GET", "/v1/channels/{channel}/members", rest_list_members, false},
+    {"GET", "/v1/channels/{channel}/messages", rest_tail, false},
     {"POST", "/v1/channels/{channel}/messages", rest_publish, false},
     {"POST", "/v1/channels/{channel}/close", rest_close_channel, false},
     {"GET", "/v1/dead-letters", rest_list_dead_letters, false},
@@ -56,6 +57,7 @@ static void free_call(struct rest_call *call)
         request_abandon(call->request);
     if (call->unit)
         database_forget(call->unit);
+    tail_destroy(&call->tail);
     list_remove(&call->link);
     list_remove(&call->in_round);
     call->rest->call_count--;
@@ -63,6 +65,12 @@ static void free_call(struct rest_call *call)
 }
 
 enum { HEADERS_MAX = 4 };
+
+static void measure(const struct rest_call *call, unsigned int status)
+{
+    metric_add_label(METRIC_REST_REQUESTS, status_class(status), 1);
+    metric_observe(METRIC_REST_DURATION, clock_monotonic_us() - call->started_us);
+}
 
 static void answer(struct rest_call *call, unsigned int status, const char *content_type,
                    struct span body, const char *name, const char *value)
@@ -78,8 +86,7 @@ static void answer(struct rest_call *call, unsigned int status, const char *cont
                                       .headers = headers,
                                       .header_count = value ? 3 : 2};
 
-    metric_add_label(METRIC_REST_REQUESTS, status_class(status), 1);
-    metric_observe(METRIC_REST_DURATION, clock_monotonic_us() - call->started_us);
+    measure(call, status);
     http_request_set_context(call->http, NULL);
     http_request_answer(call->http, &http_answer);
     free_call(call);
@@ -103,6 +110,28 @@ void rest_answer_empty(struct rest_call *call)
 void rest_answer_text(struct rest_call *call, unsigned int status, const char *text)
 {
     answer(call, status, "text/plain", span_text(text), NULL, NULL);
+}
+
+void rest_begin(struct rest_call *call, const char *content_type, struct span body)
+{
+    const struct http_header headers[] = {
+        {"X-Content-Type-Options", "nosniff"},
+        {"Cache-Control", "no-store"},
+    };
+    const struct http_answer http_answer = {.status = 200,
+                                            .content_type = content_type,
+                                            .body = body,
+                                            .headers = headers,
+                                            .header_count = ARRAY_LENGTH(headers)};
+    measure(call, 200);
+    http_request_begin(call->http, &http_answer);
+}
+
+void rest_end(struct rest_call *call)
+{
+    http_request_set_context(call->http, NULL);
+    http_request_end(call->http);
+    free_call(call);
 }
 
 static void answer_problem(struct rest_call *call, enum problem problem, struct span detail,
@@ -308,6 +337,12 @@ void rest_close(struct rest *rest)
 void rest_drain(struct rest *rest, void (*on_drained)(void *context))
 {
     struct control *control = rest->control;
+    rest->is_draining = true;
+    LIST_FOR_EACH(&rest->calls, link) {
+        struct rest_call *call = LIST_ENTRY(link, struct rest_call, link);
+        if (call->tail)
+            tail_stop(call);
+    }
     loop_timer_start(control->loop, &rest->draining, control->config->control_timeout_ms);
     http_server_drain(rest->server, on_drained);
 }

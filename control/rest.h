@@ -23,6 +23,7 @@
 
 struct control;
 struct rest_call;
+struct tail;
 
 struct rest {
     struct control *control;
@@ -31,6 +32,7 @@ struct rest {
     struct command_limits limits;
     struct list calls;
     size_t call_count;
+    bool is_draining;
     struct loop_timer draining; /* then what is left is answered 503 */
 };
 
@@ -68,6 +70,8 @@ struct rest_call {
     unsigned int status;   /* of a write that was done */
     enum problem conflict; /* there is a row, and it does not allow the write */
     char location[64];     /* for the answer to a write; or empty */
+
+    struct tail *tail; /* rest_tail.c; NULL: none */
 };
 
 /* Serves; 0, or -errno of http_server_open(). */
@@ -97,6 +101,9 @@ void rest_answer_invalid(struct rest_call *call, enum problem problem, const cha
                          const char *reason);
 /* The contract's 403. */
 void rest_answer_text(struct rest_call *call, unsigned int status, const char *text);
+/* Begins an answer that goes on; the call lives until rest_end(), or its client leaves. */
+void rest_begin(struct rest_call *call, const char *content_type, struct span body);
+void rest_end(struct rest_call *call);
 /* The body of the contract's 400. */
 #define REST_INVALID_COMMANDS "{\"message\":\"invalid commands\"}"
 
@@ -125,6 +132,14 @@ void rest_command(struct rest_call *call, enum command_type type, struct span bo
 /* Can commands be carried out now? false: answered why not. */
 bool rest_admit(struct rest_call *call);
 
+/* ---- rest_tail.c ---- */
+
+/* Its call ends: it follows no more. NULL inside is accepted. */
+void tail_destroy(struct tail **tail);
+
+/* Ends the call, as control stops. */
+void tail_stop(struct rest_call *call);
+
 /* ---- the end points ---- */
 
 void rest_contract(struct rest_call *call);
@@ -142,6 +157,7 @@ void rest_read_channel(struct rest_call *call);
 void rest_list_members(struct rest_call *call);
 void rest_publish(struct rest_call *call);
 void rest_close_channel(struct rest_call *call);
+void rest_tail(struct rest_call *call);
 
 void rest_list_dead_letters(struct rest_call *call);
 void rest_read_dead_letter(struct rest_call *call);

@@ -30,6 +30,7 @@ static struct channel *create(struct channel_index *index, struct span name)
     *channel = (struct channel){0};
     memcpy(channel->name, name.data, name.length);
     list_init(&channel->empty_link);
+    list_init(&channel->watches);
     table_insert(&index->by_name, &channel->link, span_of(channel->name, name.length));
     return channel;
 }
@@ -38,7 +39,7 @@ void channel_destroy(struct channel_index *index, struct channel **channel_place
 {
     struct channel *channel = *channel_place;
     *channel_place = NULL;
-    ASSERT(channel->count == 0 && !channel->join);
+    ASSERT(channel->count == 0 && !channel->join && list_is_empty(&channel->watches));
     list_remove(&channel->empty_link);
     table_remove(&index->by_name, &channel->link);
     free(channel->members);
@@ -117,6 +118,15 @@ enum channel_subscribed channel_subscribe(struct channel_index *index,
     return is_new ? CHANNEL_FIRST_MEMBER : CHANNEL_MEMBER;
 }
 
+/* Nobody may need it any more. */
+static void linger(struct channel_index *index, struct channel *channel, int64_t now_ms)
+{
+    if (channel->count > 0 || !list_is_empty(&channel->watches))
+        return;
+    channel->empty_since_ms = now_ms;
+    list_append(&index->empty, &channel->empty_link);
+}
+
 /* The last element of each side fills the hole, and its other half is told where it is now. */
 static void remove_at(struct channel_index *index, struct memberships *memberships, uint32_t slot,
                       int64_t now_ms)
@@ -136,8 +146,7 @@ static void remove_at(struct channel_index *index, struct memberships *membershi
     index->subscriptions--;
     if (channel->count == 0) {
         index->nonempty--;
-        channel->empty_since_ms = now_ms;
-        list_append(&index->empty, &channel->empty_link);
+        linger(index, channel, now_ms);
     }
 }
 
@@ -158,6 +167,25 @@ void memberships_fini(struct channel_index *index, struct memberships *membershi
         remove_at(index, memberships, memberships->count - 1, now_ms);
     free(memberships->items);
     *memberships = (struct memberships){0};
+}
+
+struct channel *channel_watch(struct channel_index *index, struct span name, struct list *link,
+                              bool *ret_is_new)
+{
+    struct channel *channel = channel_find(index, name);
+    *ret_is_new = !channel;
+    if (!channel)
+        channel = create(index, name);
+    list_remove(&channel->empty_link);
+    list_append(&channel->watches, link);
+    return channel;
+}
+
+void channel_unwatch(struct channel_index *index, struct channel *channel, struct list *link,
+                     int64_t now_ms)
+{
+    list_remove(link);
+    linger(index, channel, now_ms);
 }
 
 struct channel *channel_index_expired(const struct channel_index *index, int64_t now_ms)

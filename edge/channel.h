@@ -7,9 +7,9 @@
  *                      └──────── memberships: [ channel, position | … ]   of a connection
  *
  * Each side knows its place on the other, so joining and leaving cost the same however large both
- * are, and a publish walks one array. A channel that lost its last member is kept for
- * CHANNEL_LINGER_MS: control need not be told of members that come and go. Controls are told by
- * joins.h, never from here.
+ * are, and a publish walks one array. A channel that lost its last member, and its last watch, is
+ * kept for CHANNEL_LINGER_MS: control need not be told of members that come and go. Controls are
+ * told by joins.h, never from here.
  *
  * The index belongs to the edge, memberships to their connection. One thread.
  */
@@ -41,12 +41,13 @@ struct member {
 
 struct channel {
     struct table_link link;
-    struct list empty_link; /* in index->empty, while it has no member */
+    struct list empty_link; /* in index->empty, while it has no member and no watch */
     int64_t empty_since_ms;
     struct member *members;
     uint32_t count;
     uint32_t capacity;
-    struct join *join; /* a JOIN that not every control has received yet, or NULL (joins.h) */
+    struct list watches; /* by controls that want to know what is published (watch.h) */
+    struct join *join;   /* a JOIN that not every control has received yet, or NULL (joins.h) */
     char name[];
 };
 
@@ -92,11 +93,17 @@ bool channel_unsubscribe(struct channel_index *index, struct memberships *member
 /* Leaves all channels and frees the array. */
 void memberships_fini(struct channel_index *index, struct memberships *memberships, int64_t now_ms);
 
+/* Keeps the channel, with or without members: `link` is in its list of watches. */
+struct channel *channel_watch(struct channel_index *index, struct span name, struct list *link,
+                              bool *ret_is_new);
+void channel_unwatch(struct channel_index *index, struct channel *channel, struct list *link,
+                     int64_t now_ms);
+
 /* The channel that has been empty for CHANNEL_LINGER_MS the longest, or NULL. The caller tells the
  * controls and destroys it. */
 struct channel *channel_index_expired(const struct channel_index *index, int64_t now_ms);
 
-/* An empty channel (asserted) without a join under way (asserted). */
+/* An empty channel (asserted) without a watch or a join under way (asserted). */
 void channel_destroy(struct channel_index *index, struct channel **channel);
 
 #endif

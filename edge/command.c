@@ -12,6 +12,7 @@
 #include "edge/opening.h"
 #include "edge/polls.h"
 #include "edge/traffic.h"
+#include "edge/watch.h"
 
 /* What a handler gets: where it is, who asked, and what for. */
 struct order {
@@ -103,9 +104,13 @@ static void publish(const struct order *order, enum frame_opcode opcode)
 {
     struct channel *channel = channel_find(&order->edge->channels, order->body->target);
     struct message message;
-    if (!channel || channel->count == 0)
+    if (!channel)
         return;
+    watch_tell(order->edge, channel, opcode == FRAME_OPCODE_BINARY, order->body->data,
+               order->command->published_us);
     size_t count = channel->count;
+    if (count == 0)
+        return;
     message_init(&message, opcode, order->body->data);
     for (uint32_t i = channel->count; i-- > 0;)
         send_to(connection_of(channel->members[i].of), &message);

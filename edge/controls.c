@@ -8,6 +8,7 @@
 #include "edge/edge.h"
 #include "edge/joins.h"
 #include "edge/peers.h"
+#include "edge/watch.h"
 
 enum { FORGET_CHECK_MS = 1000 };
 
@@ -22,6 +23,7 @@ static struct control *control_of(struct controls *controls, struct span name)
     *control = (struct control){0};
     memcpy(control->name, name.data, name.length);
     list_init(&control->receipt_link);
+    list_init(&control->watches);
     table_insert(&controls->by_name, &control->link_by_name, span_of(control->name, name.length));
     return control;
 }
@@ -67,10 +69,11 @@ static void announce(struct controls *controls, struct control *control)
     control->is_announced = false;
 }
 
-static void part(struct control *control, int64_t now_ms)
+static void part(struct controls *controls, struct control *control)
 {
+    watch_end_all(controls->edge, control);
     control->link = NULL;
-    control->gone_ms = now_ms;
+    control->gone_ms = edge_now_ms(controls->edge);
     control->is_announced = false;
     control->receipt_count = 0;
     list_remove(&control->receipt_link);
@@ -84,7 +87,7 @@ static void on_up(void *context, struct link *link)
     if (control->link)
         link_set_data(control->link, NULL);
     joins_release(controls, control);
-    part(control, edge_now_ms(controls->edge));
+    part(controls, control);
     control->link = link;
     link_set_data(link, control);
     announce(controls, control);
@@ -98,7 +101,7 @@ static void on_down(void *context, struct link *link)
     link_set_data(link, NULL);
     if (!control)
         return;
-    part(control, edge_now_ms(controls->edge));
+    part(controls, control);
     joins_release(controls, control);
 }
 
@@ -144,6 +147,8 @@ static void on_message(void *context, struct link *link, const struct wire_messa
     struct control *control = link_data(link);
     if (message->id == MESSAGE_MEASURE)
         tell_figures(controls->edge, link, &message->as.measure);
+    else if (message->id == MESSAGE_WATCH && control)
+        watch_change(controls->edge, control, &message->as.watch);
     else if (message->id != MESSAGE_COMMAND)
         log_limited(&limit, LOG_LEVEL_WARNING, "unexpected message from a control",
                     LOG_TEXT("message", message_name(message->id)));
@@ -205,6 +210,13 @@ void controls_tell_polled(struct controls *controls, struct control *control, ui
         wire_put_polled(link_packet(control->link), &polled);
 }
 
+void controls_tell_watching(struct control *control, const struct channel *channel)
+{
+    const struct message_watching watching = {.channel = channel_name(channel)};
+    if (control->link)
+        wire_put_watching(link_packet(control->link), &watching);
+}
+
 void controls_tell_leave(struct controls *controls, const struct channel *channel)
 {
     for (struct link *link = link_set_first(controls->links); link;
@@ -248,7 +260,7 @@ void controls_close(struct controls *controls)
         struct control *control = TABLE_ENTRY(link, struct control, link_by_name);
         if (control->link)
             link_set_data(control->link, NULL);
-        part(control, 0);
+        part(controls, control);
         joins_release(controls, control);
     }
     TABLE_FOR_EACH(&controls->by_name, link) {

@@ -28,6 +28,7 @@ struct join_wait {
 struct control {
     struct table_link link_by_name;
     struct list receipt_link; /* in controls->receipting, while there are receipts to send */
+    struct list watches;      /* what it has asked to be told in this session (watch.h) */
     struct link *link;        /* while a session is up, else NULL */
     int64_t gone_ms;          /* when the last session ended */
     uint64_t applied;         /* number of the last command applied */
@@ -62,6 +63,9 @@ void controls_receipt(struct controls *controls, struct control *control, uint64
 
 /* Tells all controls that the channel has had no member for a while. */
 void controls_tell_leave(struct controls *controls, const struct channel *channel);
+
+/* Answers a WATCH, if the control is still there. */
+void controls_tell_watching(struct control *control, const struct channel *channel);
 
 /* Answers a POLL_FOR_CONNECTION, if the control is still there. */
 void controls_tell_polled(struct controls *controls, struct control *control, uint64_t number,

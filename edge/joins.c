@@ -10,7 +10,7 @@ struct join {
     uint32_t controls; /* that have not received it */
     struct held_receipt {
         struct control *control;
-        uint64_t number;
+        uint64_t number; /* of the command; 0: it is a WATCH */
     } * held;
     size_t held_count, held_capacity;
 };
@@ -19,8 +19,12 @@ static void finish(struct controls *controls, struct join *join)
 {
     join->channel->join = NULL;
     for (size_t i = 0; i < join->held_count; i++) {
-        join->held[i].control->references--;
-        controls_receipt(controls, join->held[i].control, join->held[i].number);
+        struct held_receipt *held = &join->held[i];
+        held->control->references--;
+        if (held->number > 0)
+            controls_receipt(controls, held->control, held->number);
+        else
+            controls_tell_watching(held->control, join->channel);
     }
     free(join->held);
     free(join);
@@ -77,6 +81,11 @@ void joins_hold(struct join *join, struct control *control, uint64_t number)
     }
     join->held[join->held_count++] = (struct held_receipt){.control = control, .number = number};
     control->references++;
+}
+
+void joins_hold_watch(struct join *join, struct control *control)
+{
+    joins_hold(join, control, 0);
 }
 
 void joins_received(struct controls *controls, struct control *control, uint64_t number)

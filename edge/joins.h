@@ -6,7 +6,7 @@
  *     control B:   └──────  [ packet 33 ]
  *
  * When a control has received a packet, or is not live any more, it is counted off; with the last
- * one the receipts leave.
+ * one the receipts leave, and the WATCHINGs.
  */
 #ifndef SLIP_EDGE_JOINS_H
 #define SLIP_EDGE_JOINS_H
@@ -23,6 +23,9 @@ void joins_begin(struct controls *controls, struct channel *channel);
 
 /* The command's receipt waits for the channel's JOIN, which is under way. */
 void joins_hold(struct join *join, struct control *control, uint64_t number);
+
+/* The same for a WATCH: WATCHING waits. */
+void joins_hold_watch(struct join *join, struct control *control);
 
 /* The control has received all packets through `number`. */
 void joins_received(struct controls *controls, struct control *control, uint64_t number);

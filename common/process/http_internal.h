@@ -46,6 +46,8 @@ enum http_request_state {
     HTTP_REQUEST_ARRIVING, /* its body is being read */
     HTTP_REQUEST_WAITING,  /* the handler has it */
     HTTP_REQUEST_ANSWERED, /* `response` is to be queued */
+    HTTP_REQUEST_BEGUN,    /* the same, and more of its body comes from the handler … */
+    HTTP_REQUEST_STREAMED, /* … as here, where it is queued */
     HTTP_REQUEST_DONE,     /* queued, or given up */
 };
 
@@ -63,10 +65,13 @@ struct http_request {
     struct loop_source hang_up; /* while suspended: has the client left? */
     unsigned int status;
     struct MHD_Response *response;
+    struct buffer stream; /* BEGUN, STREAMED: what the socket has not taken */
+    size_t stream_sent;   /* so much of it */
+    bool is_stream_over;  /* nothing will be appended */
 };
 
 /* Callbacks of libmicrohttpd about requests. */
-void *http_request_begin(void *server, const char *uri, struct MHD_Connection *connection);
+void *http_request_arrive(void *server, const char *uri, struct MHD_Connection *connection);
 enum MHD_Result http_request_continue(void *server, struct MHD_Connection *connection,
                                       const char *url, const char *method, const char *version,
                                       const char *upload_data, size_t *upload_data_size,
@@ -76,6 +81,13 @@ void http_request_completed(void *server, struct MHD_Connection *connection, voi
 
 /* The client has left, or the server closes: tells the handler if it waits for its answer. */
 void http_request_abandon(struct http_request *request);
+
+/* Until there is something to do for it; the loop watches whether the client leaves. */
+void http_request_suspend(struct http_request *request);
+void http_request_resume(struct http_request *request);
+
+/* The headers of `answer`. */
+void http_request_add_headers(struct MHD_Response *response, const struct http_answer *answer);
 
 /* libmicrohttpd has work: at the end of this turn. */
 void http_server_wake(struct http_server *server);

@@ -27,7 +27,7 @@ static void format_client(int fd, char *text, size_t size)
         memmove(text, text + 7, strlen(text + 7) + 1);
 }
 
-void *http_request_begin(void *server, const char *uri, struct MHD_Connection *connection)
+void *http_request_arrive(void *server, const char *uri, struct MHD_Connection *connection)
 {
     (void)server;
     struct http_request *request = xcalloc(1, sizeof(*request));
@@ -63,10 +63,11 @@ void http_request_completed(void *server, struct MHD_Connection *connection, voi
         MHD_destroy_response(request->response);
     http_target_fini(&request->target);
     buffer_fini(&request->body);
+    buffer_fini(&request->stream);
     free(request);
 }
 
-static void resume(struct http_request *request)
+void http_request_resume(struct http_request *request)
 {
     if (!request->is_suspended)
         return;
@@ -76,15 +77,22 @@ static void resume(struct http_request *request)
     http_server_wake(request->owner->server);
 }
 
+static bool is_handlers(const struct http_request *request)
+{
+    return request->state == HTTP_REQUEST_WAITING ||
+           ((request->state == HTTP_REQUEST_BEGUN || request->state == HTTP_REQUEST_STREAMED) &&
+            !request->is_stream_over);
+}
+
 void http_request_abandon(struct http_request *request)
 {
     const struct http_server *server = request->owner->server;
-    if (request->state == HTTP_REQUEST_WAITING) {
+    if (is_handlers(request)) {
         request->state = HTTP_REQUEST_DONE;
         if (server->handler.on_gone)
             server->handler.on_gone(server->context, request);
     }
-    resume(request);
+    http_request_resume(request);
 }
 
 static void on_hang_up(struct loop_source *source, uint32_t events)
@@ -94,7 +102,7 @@ static void on_hang_up(struct loop_source *source, uint32_t events)
 }
 
 /* libmicrohttpd forgets a suspended connection's descriptor, so it is ours to watch. */
-static void suspend(struct http_request *request)
+void http_request_suspend(struct http_request *request)
 {
     request->is_suspended = true;
     MHD_suspend_connection(request->connection);
@@ -108,7 +116,8 @@ static enum MHD_Result queue_answer(struct http_request *request)
 {
     enum MHD_Result result =
         MHD_queue_response(request->connection, request->status, request->response);
-    request->state = HTTP_REQUEST_DONE;
+    bool goes_on = request->state == HTTP_REQUEST_BEGUN && !request->is_stream_over;
+    request->state = goes_on ? HTTP_REQUEST_STREAMED : HTTP_REQUEST_DONE;
     MHD_destroy_response(request->response);
     request->response = NULL;
     return result;
@@ -195,9 +204,9 @@ static enum MHD_Result hand_over(struct http_request *request)
     http_connection_request_arrived(request->owner);
     request->state = HTTP_REQUEST_WAITING;
     server->handler.on_request(server->context, request);
-    if (request->state == HTTP_REQUEST_ANSWERED)
+    if (request->state == HTTP_REQUEST_ANSWERED || request->state == HTTP_REQUEST_BEGUN)
         return queue_answer(request);
-    suspend(request);
+    http_request_suspend(request);
     return MHD_YES;
 }
 
@@ -219,7 +228,9 @@ enum MHD_Result http_request_continue(void *server, struct MHD_Connection *conne
             return take_body(request, upload_data, upload_data_size);
         return hand_over(request);
     case HTTP_REQUEST_ANSWERED:
+    case HTTP_REQUEST_BEGUN:
         return queue_answer(request);
+    case HTTP_REQUEST_STREAMED:
     case HTTP_REQUEST_WAITING:
     case HTTP_REQUEST_DONE:
         break;
@@ -262,6 +273,14 @@ void *http_request_context(const struct http_request *request)
     return request->context;
 }
 
+void http_request_add_headers(struct MHD_Response *response, const struct http_answer *answer)
+{
+    if (answer->content_type)
+        (void)MHD_add_response_header(response, "Content-Type", answer->content_type);
+    for (size_t i = 0; i < answer->header_count; i++)
+        (void)MHD_add_response_header(response, answer->headers[i].name, answer->headers[i].value);
+}
+
 static struct MHD_Response *make_response(const struct http_answer *answer)
 {
     union {
@@ -271,10 +290,7 @@ static struct MHD_Response *make_response(const struct http_answer *answer)
     struct MHD_Response *response =
         MHD_create_response_from_buffer(answer->body.length, body.plain, MHD_RESPMEM_MUST_COPY);
     ASSERT(response);
-    if (answer->content_type)
-        (void)MHD_add_response_header(response, "Content-Type", answer->content_type);
-    for (size_t i = 0; i < answer->header_count; i++)
-        (void)MHD_add_response_header(response, answer->headers[i].name, answer->headers[i].value);
+    http_request_add_headers(response, answer);
     return response;
 }
 
@@ -287,7 +303,7 @@ void http_request_answer(struct http_request *request, const struct http_answer 
     request->state = HTTP_REQUEST_ANSWERED;
     if (request->owner->server->is_draining)
         (void)MHD_add_response_header(request->response, "Connection", "close");
-    resume(request);
+    http_request_resume(request);
 }
 
 void http_request_answer_problem(struct http_request *request, unsigned int status,

@@ -158,7 +158,7 @@ static int start_daemon(struct http_server *server, int fd)
         MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_CONNECTION_LIMIT, limits->connections,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, limits->header_bytes + POOL_EXTRA_BYTES,
         MHD_OPTION_CONNECTION_TIMEOUT, (unsigned int)(limits->timeout_ms / 1000),
-        MHD_OPTION_URI_LOG_CALLBACK, http_request_begin, server, MHD_OPTION_UNESCAPE_CALLBACK,
+        MHD_OPTION_URI_LOG_CALLBACK, http_request_arrive, server, MHD_OPTION_UNESCAPE_CALLBACK,
         keep_escaped, NULL, MHD_OPTION_NOTIFY_COMPLETED, http_request_completed, server,
         MHD_OPTION_NOTIFY_CONNECTION, on_connection, server, MHD_OPTION_END);
     return server->daemon ? 0 : -ENOMEM;

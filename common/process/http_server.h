@@ -88,6 +88,20 @@ void *http_request_context(const struct http_request *request);
  * is gone for the handler after it (no on_gone follows). */
 void http_request_answer(struct http_request *request, const struct http_answer *answer);
 
+/* Answers with a head, and a body that goes on until http_request_end() (chunked; to an HTTP/1.0
+ * client until the connection closes). `answer->body` is its beginning. The request stays the
+ * handler's, and on_gone follows when the client leaves before the end. */
+void http_request_begin(struct http_request *request, const struct http_answer *answer);
+
+/* More of that body; copied. */
+void http_request_append(struct http_request *request, struct span bytes);
+
+/* How much of it the client's socket has not taken yet: the handler bounds that. */
+size_t http_request_pending_bytes(const struct http_request *request);
+
+/* The body ends here. The request is gone for the handler (no on_gone follows). */
+void http_request_end(struct http_request *request);
+
 /* Answers with application/problem+json (RFC 9457): {type, title, status, detail}. `type` is a
  * stable URI reference; `detail` may be empty and may come from outside. */
 void http_request_answer_problem(struct http_request *request, unsigned int status,

@@ -2,10 +2,12 @@
 
 import base64
 import re
+from types import SimpleNamespace
 
 import pytest
 from harness.backend import accept
 from harness.openapi import Document
+from harness.tail import Tail
 from harness.wait import until
 
 WORKED = (200, 202, 204)
@@ -68,6 +70,20 @@ def read_all(call, path, limit):
         cursor = page["next"]
         if cursor is None:
             return items
+
+
+def test_a_followed_channel(ring, document):  # pylint: disable=redefined-outer-name
+    """The answer goes on, so it is judged by its beginning."""
+    with Tail(ring.rest, "news") as tail:
+        document.check_answer("GET", tail.path, SimpleNamespace(
+            status=tail.status, headers=tail.response.headers, text=tail.response.readline().decode()))
+        ring.rest.publish("news", "a")
+        ring.rest.events({"type": "PUBLISH_BINARY", "channelId": "news", "data": "AAE="})
+        for told in (tail.event()[1], tail.event()[1]):
+            document.check({"$ref": "#/components/schemas/Published"}, told, "Published")
+    for channel, token in (("x" * 300, True), ("x", None)):
+        with Tail(ring.rest, channel, token=token) as tail:
+            document.check_answer("GET", tail.path, tail.answer())
 
 
 # ---- the document ----

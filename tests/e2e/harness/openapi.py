@@ -75,7 +75,7 @@ class Document:
         assert media_type in response["content"], f"{where} is {media_type}"
         for header in response.get("headers", {}):
             assert answer.headers[header], f"{where} lacks {header}"
-        value = answer.text if media_type == "text/plain" else answer.json
+        value = answer.text if media_type.startswith("text/") else answer.json
         self.check(response["content"][media_type]["schema"], value, where)
         if media_type == "application/problem+json":
             assert value["status"] == answer.status, where

@@ -133,6 +133,14 @@ static void put_from_control(struct buffer *lines, const struct wire_message *me
             buffer_append_format(lines, " %u-%u",
                                  (unsigned)message->as.receipt.ranges.items[i].first,
                                  (unsigned)message->as.receipt.ranges.items[i].last);
+    } else if (message->id == MESSAGE_WATCHING) {
+        buffer_append_format(lines, "WATCHING %.*s", SPAN_ARGS(message->as.watching.channel));
+    } else if (message->id == MESSAGE_WATCHED) {
+        const struct message_watched *watched = &message->as.watched;
+        struct span data = span_of(watched->data.data, min_size(watched->data.length, 100));
+        buffer_append_format(lines, "WATCHED %.*s %s:%.*s missed=%u", SPAN_ARGS(watched->channel),
+                             watched->is_binary ? "BINARY" : "TEXT", SPAN_ARGS(data),
+                             (unsigned)watched->missed);
     } else if (message->id == MESSAGE_POLLED) {
         buffer_append_format(lines, "POLLED %u %s", (unsigned)message->as.polled.number,
                              message->as.polled.is_open ? "open" : "gone");
