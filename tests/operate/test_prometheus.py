@@ -130,6 +130,7 @@ def test_names_in_the_operators_page_exist(prometheus):
             if missing(prometheus, name) and missing(prometheus, f"{name}_count")] == []
     settings = set(re.findall(r"`([A-Z][A-Z_]{5,})`", read("docs", "operations.md")))
     known = set(re.findall(r"^\| `([A-Z_]+)`", read("docs", "configuration.md"), re.MULTILINE))
+    known |= set(re.findall(r"^  ([A-Z_]+) ", read("deploy", "up"), re.MULTILINE))
     assert settings - known == set()
 
 
