@@ -31,7 +31,7 @@ def steps(stack, clients):
         yield f"docker-roll {service}", lambda service=service: stack.roll(service)
 
 
-def play(stack, clients=75, rate=4.0, times=1, **load):
+def play(stack, clients=75, rate=2.5, times=1, **load):
     """(problems, figures), once everything was done and the load has come to rest."""
     stack.begin_load(clients=clients, rate=rate, **load)
     problems = []

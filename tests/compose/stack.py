@@ -79,9 +79,13 @@ class Edge:
 class Stop:
     """Edges that were stopped, how, and in which time."""
 
-    def __init__(self, how, edges):
+    def __init__(self, how, edges, connections):
         self.how, self.edges = how, edges  # stopped, killed, cut (HAProxy went)
+        self.connections = connections     # all that were open
         self.began, self.ended = time.monotonic(), float("inf")
+
+    def ends(self, connection):
+        return connection[:10] in self.edges and connection in self.connections
 
     def explains(self, client):
         wanted = client["end"][:2] == ("close", 1001) if self.how == "stopped" else client["end"] == ("lost",)
@@ -133,7 +137,7 @@ class Stack(Ring):
 
     @contextlib.contextmanager
     def stopping(self, how, edges):
-        stop = Stop(how, edges)
+        stop = Stop(how, edges, self.open_connections())
         self.stops.append(stop)
         if how == "stopped":
             self.expect.restarted_edges.update(edges)
@@ -188,10 +192,17 @@ class Stack(Ring):
         rows = self.query("select count(*) from {s}.connections where state = 'open' group by edge_id order by 1")
         print("    on the edges, by psql: " + ", ".join(count for count, in rows), flush=True)
 
-    def wait_all_in(self):
-        """Everyone who was dropped is back."""
-        self.until(lambda: self.load.status()["joined"] >= self.clients,
-                   lambda: f"{self.clients} clients to be in: {self.load.status()}", 60)
+    def open_connections(self):
+        return {connection for connection, *_ in self.load.connections()}
+
+    def wait_all_in(self, stops=()):
+        """Everyone whom these stops dropped has noticed, and is back."""
+        def all_in():
+            left = self.open_connections()
+            return (not any(stop.ends(connection) for stop in stops for connection in left)
+                    and self.load.status()["joined"] >= self.clients)
+
+        self.until(all_in, lambda: f"{self.clients} clients to be in: {self.load.status()}", 60)
 
     # ---- what is seen ----
 
@@ -231,17 +242,21 @@ class Stack(Ring):
 
     def step(self, name, act):
         """Does it under load; a line of figures."""
-        began, seen = time.monotonic(), self.backend.count()
+        began, seen, stops = time.monotonic(), self.backend.count(), len(self.stops)
         act()
         took = time.monotonic() - began
-        self.wait_all_in()
+        self.wait_all_in(self.stops[stops:])
+        for stop in self.stops[stops:]:
+            stop.ended = time.monotonic()  # clients on a busy machine hear of it late
         self.pause(0.5)
         dropped = self.drops(began)
         codes = sorted({str(client["end"][1]) if client["end"][0] == "close" else "1006" for client in dropped})
         back = self.returns(began)
         told = f"{len(dropped):4d} dropped"
         if dropped:
-            told += f" ({', '.join(codes)}), back after {statistics.median(back):.1f} s, at most {max(back):.1f} s"
+            told += f" ({', '.join(codes)})"
+        if back:
+            told += f", back after {statistics.median(back):.1f} s, at most {max(back):.1f} s"
             if max(back) > BACK_SECONDS:
                 self.problems.append(f"{name}: somebody was back only after {max(back):.1f} s")
         print(f"{name:<28} {took:5.1f} s  {self.load.status()['joined']:4d} in, {told}; "

@@ -275,7 +275,7 @@ def test_the_page_for_operators(here):
     page = Rest(f"http://127.0.0.1:{here.ports['console']}", here.secret)
     shown = page.request("GET", "/", token=None)
     assert shown.status == 200 and "<html" in shown.text
-    assert page.request("GET", "/v1/channels", token=None).status == 401
+    assert page.request("GET", "/v1/channels", token=None).status == 403
     assert page.request("GET", "/v1/channels").status == 200
 
 
