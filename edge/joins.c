@@ -37,14 +37,25 @@ static void count_off(struct controls *controls, struct join *join)
         finish(controls, join);
 }
 
+/* What is done makes room, when it is so much that moving the rest costs little. */
+static void make_room(struct control *control)
+{
+    if (control->wait_count < control->wait_capacity)
+        return;
+    if (control->waits_done > control->wait_count / 2) {
+        control->wait_count -= control->waits_done;
+        memmove(control->waits, control->waits + control->waits_done,
+                control->wait_count * sizeof(*control->waits));
+        control->waits_done = 0;
+        return;
+    }
+    control->wait_capacity = max_size(control->wait_capacity * 2, 8);
+    control->waits = xrealloc(control->waits, control->wait_capacity * sizeof(*control->waits));
+}
+
 static void wait_for(struct control *control, struct join *join, uint64_t number)
 {
-    if (control->waits_done == control->wait_count)
-        control->waits_done = control->wait_count = 0;
-    if (control->wait_count == control->wait_capacity) {
-        control->wait_capacity = max_size(control->wait_capacity * 2, 8);
-        control->waits = xrealloc(control->waits, control->wait_capacity * sizeof(*control->waits));
-    }
+    make_room(control);
     control->waits[control->wait_count++] = (struct join_wait){.number = number, .join = join};
     join->controls++;
 }

@@ -10,6 +10,7 @@
 
 #include "common/contract/command.h"
 #include "common/process/log.h"
+#include "edge/joins.h"
 #include "tests/unit/edge/ring.h"
 
 static struct ring ring;
@@ -288,6 +289,31 @@ static void test_the_first_subscribe_waits_for_all_controls(void **state)
     close(fd);
 }
 
+static void test_joins_under_way_keep_no_room_for_those_that_are_done(void **state)
+{
+    (void)state;
+    int fd = client_open(&ring, 0);
+    struct controls *controls = &ring.edge->controls;
+    struct control *control =
+        TABLE_ENTRY(table_first(&controls->by_name), struct control, link_by_name);
+    struct connection *connection = LIST_FIRST(&ring.edge->in_order, struct connection, order_link);
+    for (uint64_t i = 1; i <= 1000; i++) {
+        struct channel *channel;
+        char name[16];
+        snprintf(name, sizeof(name), "room %u", (unsigned)i);
+        assert_int_equal(channel_subscribe(&ring.edge->channels, &connection->memberships,
+                                           span_text(name), &channel),
+                         CHANNEL_FIRST_MEMBER);
+        joins_begin(controls, channel);
+        control->waits[control->wait_count - 1].number = i;
+        joins_received(controls, control, i - 1); /* one is always under way */
+        assert_ptr_equal(control->waits[control->waits_done].join, channel->join);
+    }
+    assert_true(control->wait_capacity <= 16);
+    joins_release(controls, control);
+    close(fd);
+}
+
 static void test_an_unknown_command_is_receipted(void **state)
 {
     (void)state;
@@ -404,6 +430,7 @@ int main(void)
         RING_TEST(test_an_origin_outlives_its_connection, NULL),
         RING_TEST(test_a_new_control_hears_of_the_channels, NULL),
         RING_TEST(test_the_first_subscribe_waits_for_all_controls, NULL),
+        RING_TEST(test_joins_under_way_keep_no_room_for_those_that_are_done, NULL),
         RING_TEST(test_an_unknown_command_is_receipted, NULL),
         RING_TEST(test_an_empty_channel_is_left_lazily, NULL),
         RING_TEST(test_draining, quick),
