@@ -13,7 +13,7 @@ import jwt
 import pytest
 from slip_sockets import (BadRequest, Commands, Conflict, Denied, InvalidCommand, NoSuchConnection,
                           NotApplied, NotFound, Overloaded, Publisher, TimedOut, Unavailable,
-                          UnexpectedAnswer, Unreachable)
+                          UnexpectedAnswer, Unreachable, transport)
 
 SECRET = "a secret of the tests that is long enough to sign with"
 
@@ -225,6 +225,13 @@ def test_an_answer_that_ends_the_connection(server):
     for _ in range(2):
         assert len(publisher.call("GET", "/v1/openapi.json")["a"]) == 500000
     assert server.connections == 2
+
+
+def test_an_answer_without_end(server, monkeypatch):
+    monkeypatch.setattr(transport, "ANSWER_BYTES_MAX", 100000)
+    server.answers = [(200, {}, b" " * 100001)]
+    with pytest.raises(UnexpectedAnswer, match="too long"):
+        Publisher(server.url, SECRET, attempts=1).status()
 
 
 def test_threads_have_connections_of_their_own(server):

@@ -12,7 +12,7 @@ import pytest
 from slip_sockets import Binary, Close, Open, Publisher, Text, Webhook, tokens
 
 SECRET = "a secret of the tests that is long enough to sign with"
-BEARER = "Bearer " + tokens.sign(SECRET, tokens.EVENT)
+BEARER = "Bearer " + tokens.sign(SECRET, tokens.EVENT, 3600)
 OPEN = {"connectionId": "c", "metadata": {"headers": {}, "ip": "::1"},
         "events": [{"type": "OPEN", "connectionId": "c", "query": "name=Ada"}]}
 BODY = json.dumps(OPEN).encode()
