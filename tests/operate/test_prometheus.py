@@ -183,3 +183,16 @@ def test_a_database_that_is_away_fires(ring, postgres, prometheus):
         postgres.start()
     until(lambda: not prometheus.alerts()["SlipDatabaseUnreachable"]["alerts"],
           lambda: prometheus.alerts()["SlipDatabaseUnreachable"], 60)
+
+
+def test_links_have_the_role_of_the_peer(ring, prometheus):
+    """Router and control serve edges and workers by one socket, and tell them apart."""
+    test_all_four_are_scraped(prometheus)
+    for process, peers in ((ring.router, ("edge", "worker")), (ring.control, ("edge", "worker")),
+                           (ring.edge, ("router", "control")), (ring.worker, ("router", "control"))):
+        for peer in peers:
+            until(lambda process=process, peer=peer: process.metric("slip_link_peers", peer=peer) == 1,
+                  lambda process=process, peer=peer: f"{process.name} to have one {peer}")
+            for name in ("packets_sent", "packets_received", "sent_bytes", "received_bytes"):
+                assert process.metric(f"slip_link_{name}_total", peer=peer) > 0, (process.name, peer, name)
+        assert process.metric("slip_link_peers", peer="unknown") == 0
