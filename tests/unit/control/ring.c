@@ -62,9 +62,14 @@ static void on_edge_down(void *context, struct link *link)
 
 static void on_edge_message(void *context, struct link *link, const struct wire_message *message)
 {
+    struct ring_edge *edge = context;
     (void)link;
+    if (message->id == MESSAGE_MEASURE) {
+        edge->measured = message->as.measure.round;
+        return;
+    }
     assert_int_equal(message->id, MESSAGE_COMMAND);
-    keep_command(context, &message->as.command);
+    keep_command(edge, &message->as.command);
 }
 
 static struct link_options link_options(const struct ring *ring, const char *role, const char *name,
@@ -161,6 +166,10 @@ static void on_worker_message(void *context, struct link *link, const struct wir
 {
     struct ring *ring = context;
     (void)link;
+    if (message->id == MESSAGE_MEASURE) {
+        ring->measured = message->as.measure.round;
+        return;
+    }
     assert_int_equal(message->id, MESSAGE_COMMANDED);
     ring->commanded = message->as.commanded.reference;
 }

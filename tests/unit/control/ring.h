@@ -29,6 +29,7 @@ struct ring_edge {
     struct link *link; /* NULL while there is no session */
     struct ring_command commands[RING_COMMANDS];
     size_t count;
+    uint64_t measured; /* round of the last MEASURE */
 };
 
 struct ring {
@@ -39,6 +40,7 @@ struct ring {
     struct link_set *worker_links;
     struct link *worker;
     uint64_t commanded; /* the last reference, 0: none */
+    uint64_t measured;  /* round of the worker's last MEASURE */
     uint64_t roll_version;
 };
 

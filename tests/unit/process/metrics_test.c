@@ -127,6 +127,37 @@ static void test_every_line_is_well_formed(void **state)
     free(text);
 }
 
+static struct buffer visited;
+
+static void note_visit(void *context, struct span name, uint64_t amount, uint64_t per)
+{
+    assert_ptr_equal(context, &visited);
+    buffer_append_format(&visited, "%.*s %llu/%llu\n", SPAN_ARGS(name), (unsigned long long)amount,
+                         (unsigned long long)per);
+}
+
+/* As numbers, under the names that metrics_write() has; without zeros and steps. */
+static void test_visits(void **state)
+{
+    (void)state;
+    metric_set(METRIC_CONNECTIONS, 7);
+    metric_set(METRIC_CONNECTIONS_PENDING, 0);
+    metric_set_label(METRIC_LIMITS_REACHED, LABEL_LIMIT_HANDSHAKE, 3);
+    metric_observe(METRIC_DELIVERY_DELAY, 2500000);
+    metric_set(METRIC_JOBS_WAITING, 5);
+    metrics_visit(PROGRAM_EDGE, note_visit, &visited);
+    buffer_append_byte(&visited, '\0');
+    assert_non_null(strstr(visited.data, "slip_connections 7/1\n"));
+    assert_null(strstr(visited.data, "slip_connections_pending"));
+    assert_non_null(
+        strstr(visited.data, "slip_limits_reached_total{limit=\"HANDSHAKE_LIMIT\"} 3/1\n"));
+    assert_non_null(strstr(visited.data, "slip_publish_delivery_seconds_sum 2500000/1000000\n"));
+    assert_non_null(strstr(visited.data, "slip_publish_delivery_seconds_count 1/1\n"));
+    assert_null(strstr(visited.data, "_bucket"));
+    assert_null(strstr(visited.data, "slip_jobs_waiting")); /* a router's */
+    buffer_fini(&visited);
+}
+
 static void test_process(void **state)
 {
     (void)state;
@@ -166,6 +197,7 @@ int main(void)
         cmocka_unit_test(test_histogram),
         cmocka_unit_test(test_only_the_programs_own),
         cmocka_unit_test(test_every_line_is_well_formed),
+        cmocka_unit_test(test_visits),
         cmocka_unit_test(test_process),
         cmocka_unit_test(test_docs),
     };
