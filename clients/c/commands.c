@@ -51,7 +51,7 @@ size_t slip_commands_count(const struct slip_commands *commands)
     return commands->count;
 }
 
-int64_t slip_commands_poll_ms(const struct slip_commands *commands)
+int64_t commands_poll_ms(const struct slip_commands *commands)
 {
     return commands->poll_ms;
 }
@@ -84,7 +84,7 @@ static void fail(struct slip_commands *commands, const char *field, const char *
 {
     if (failed(commands))
         return;
-    slip_fail(&commands->error, SLIP_INVALID, "command %zu: %s %s", commands->count, field, reason);
+    error_set(&commands->error, SLIP_INVALID, "command %zu: %s %s", commands->count, field, reason);
 }
 
 static void begin(struct slip_commands *commands, const char *type)

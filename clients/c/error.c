@@ -30,7 +30,7 @@ const char *slip_result_name(enum slip_result result)
     return (size_t)result < ARRAY_LENGTH(names) ? names[result] : "unknown";
 }
 
-void slip_error_clean(struct slip_error *error)
+void error_clean(struct slip_error *error)
 {
     char *text = error->message;
     text[utf8_valid_length(span_text(text))] = '\0';
@@ -39,7 +39,7 @@ void slip_error_clean(struct slip_error *error)
             *text = ' ';
 }
 
-enum slip_result slip_fail(struct slip_error *error, enum slip_result result, const char *format,
+enum slip_result error_set(struct slip_error *error, enum slip_result result, const char *format,
                            ...)
 {
     va_list arguments;
@@ -50,6 +50,6 @@ enum slip_result slip_fail(struct slip_error *error, enum slip_result result, co
     va_start(arguments, format);
     vsnprintf(error->message, sizeof error->message, format, arguments);
     va_end(arguments);
-    slip_error_clean(error);
+    error_clean(error);
     return result;
 }

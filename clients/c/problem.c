@@ -80,7 +80,7 @@ static void read_texts(struct span body, struct problem_texts *texts, struct sli
         error->type[0] = texts->title[0] = texts->detail[0] = texts->message[0] = '\0';
 }
 
-enum slip_result slip_problem_read(unsigned int status, struct span body, struct slip_error *error)
+enum slip_result problem_read(unsigned int status, struct span body, struct slip_error *error)
 {
     struct problem_texts texts = {{0}, {0}, {0}};
 
@@ -95,6 +95,6 @@ enum slip_result slip_problem_read(unsigned int status, struct span body, struct
                  texts.title[0] ? texts.title : texts.message);
     else
         snprintf(error->message, sizeof error->message, "the broker answered %u", status);
-    slip_error_clean(error);
+    error_clean(error);
     return error->result;
 }

@@ -44,7 +44,7 @@ enum slip_result slip_publisher_new(const struct slip_publisher_options *options
     struct slip_publisher *publisher;
 
     if (reason)
-        return slip_fail(error, SLIP_INVALID, "%s", reason);
+        return error_set(error, SLIP_INVALID, "%s", reason);
     publisher = xcalloc(1, sizeof *publisher);
     publisher->curl = curl_easy_init();
     ASSERT(publisher->curl);
@@ -145,7 +145,7 @@ static enum slip_result perform(struct slip_publisher *publisher, struct transfe
     const char *reason = transfer->idempotency_key ? check_key(transfer->idempotency_key) : NULL;
 
     if (reason)
-        return slip_fail(error, SLIP_INVALID, "%s", reason);
+        return error_set(error, SLIP_INVALID, "%s", reason);
     if (!transfer->idempotency_key) {
         random_text(key, KEY_LENGTH);
         key[KEY_LENGTH] = '\0';
@@ -166,8 +166,7 @@ enum slip_result slip_publisher_send(struct slip_publisher *publisher,
                                 .body = span_of(body, length),
                                 .has_body = true,
                                 .idempotency_key = idempotency_key,
-                                .timeout_ms =
-                                    publisher->timeout_ms + slip_commands_poll_ms(commands)};
+                                .timeout_ms = publisher->timeout_ms + commands_poll_ms(commands)};
 
     if (!body)
         return slip_commands_error(commands, error);
@@ -209,7 +208,7 @@ slip_publisher_stream(struct slip_publisher *publisher, const char *path, int64_
 
     last.attempts = 1;
     if (result == SLIP_OK)
-        return slip_fail(error, SLIP_UNREACHABLE, "the broker ended the stream");
+        return error_set(error, SLIP_UNREACHABLE, "the broker ended the stream");
     if (error)
         *error = last;
     return result;

@@ -313,7 +313,7 @@ enum slip_result slip_request_parse(const char *body, size_t length,
     json_reader_init(&reader, span_of(body, length));
     read_body(request, &reader);
     if (json_finish(&reader) < 0) {
-        slip_fail(error, SLIP_INVALID, "the body at byte %zu: %s", reader.error_position,
+        error_set(error, SLIP_INVALID, "the body at byte %zu: %s", reader.error_position,
                   reader.error);
         slip_request_free(request);
         return SLIP_INVALID;

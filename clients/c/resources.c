@@ -63,7 +63,7 @@ static enum slip_result command(struct slip_publisher *publisher, const char *me
     if (!reason && second)
         reason = check_segment(second);
     if (reason) {
-        slip_fail(error, SLIP_INVALID, "the connection or channel %s", reason);
+        error_set(error, SLIP_INVALID, "the connection or channel %s", reason);
     } else {
         char *path = slip_path_new(pattern, texts, second ? 2 : 1);
         result = slip_publisher_call(publisher, method, path, text, &answer, &length, error);
@@ -82,7 +82,7 @@ static enum slip_result message(struct slip_publisher *publisher, const char *pa
     struct buffer body = {0};
 
     if (!is_binary && !utf8_is_valid(span))
-        return slip_fail(error, SLIP_INVALID, "data is not UTF-8");
+        return error_set(error, SLIP_INVALID, "data is not UTF-8");
     buffer_append_text(&body, "{\"data\":");
     if (is_binary) {
         buffer_append_byte(&body, '"');
@@ -103,10 +103,10 @@ static enum slip_result closing(struct slip_publisher *publisher, const char *pa
     struct buffer body = {0};
 
     if (wrong)
-        return slip_fail(error, SLIP_INVALID, "code %s", wrong);
+        return error_set(error, SLIP_INVALID, "code %s", wrong);
     wrong = rules_check_reason(span_text(reason));
     if (wrong)
-        return slip_fail(error, SLIP_INVALID, "reason %s", wrong);
+        return error_set(error, SLIP_INVALID, "reason %s", wrong);
     buffer_append_format(&body,
                          "{\"code\":%d,\"reason\":", code ? (int)code : RULES_CLOSE_CODE_DEFAULT);
     json_append_string(&body, span_text(reason));
@@ -177,7 +177,7 @@ enum slip_result slip_publisher_set_metadata(struct slip_publisher *publisher,
     struct buffer body = {0};
 
     if (!json_is_valid(span_text(json)))
-        return slip_fail(error, SLIP_INVALID, "metadata is not JSON");
+        return error_set(error, SLIP_INVALID, "metadata is not JSON");
     buffer_append_text(&body, json);
     return command(publisher, "PUT", "/v1/connections/{}/metadata", connection, NULL, &body, error);
 }

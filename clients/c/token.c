@@ -46,7 +46,7 @@ enum slip_result slip_verifier_check(struct slip_verifier *verifier, const char 
     if (token_verify(verifier->verifier, span_text(authorization), clock_realtime_ms(), &problem) ==
         0)
         return SLIP_OK;
-    return slip_fail(error, SLIP_DENIED, "%s", token_problem_text(problem));
+    return error_set(error, SLIP_DENIED, "%s", token_problem_text(problem));
 }
 
 char *slip_token_new(const char *secret, const char *audience, int64_t lifetime_s)

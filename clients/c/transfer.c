@@ -151,16 +151,16 @@ static enum slip_result read_failure(const struct progress *progress, CURLcode c
     const char *text = *error_text ? error_text : curl_easy_strerror(code);
 
     if (progress->was_stopped)
-        return slip_fail(error, SLIP_STOPPED, "stopped");
+        return error_set(error, SLIP_STOPPED, "stopped");
     if (progress->is_late)
-        return slip_fail(error, SLIP_TIMED_OUT, "the broker said nothing in time");
+        return error_set(error, SLIP_TIMED_OUT, "the broker said nothing in time");
     if (code == CURLE_OPERATION_TIMEDOUT)
-        return slip_fail(error, SLIP_TIMED_OUT, "%s", text);
+        return error_set(error, SLIP_TIMED_OUT, "%s", text);
     if (code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL)
-        return slip_fail(error, SLIP_INVALID, "%s", text);
+        return error_set(error, SLIP_INVALID, "%s", text);
     if (code == CURLE_WRITE_ERROR)
-        return slip_fail(error, SLIP_UNEXPECTED, "the answer is too long");
-    return slip_fail(error, SLIP_UNREACHABLE, "%s", text);
+        return error_set(error, SLIP_UNEXPECTED, "the answer is too long");
+    return error_set(error, SLIP_UNREACHABLE, "%s", text);
 }
 
 static enum slip_result read_answer(struct slip_publisher *publisher, struct slip_error *error)
@@ -171,7 +171,7 @@ static enum slip_result read_answer(struct slip_publisher *publisher, struct sli
     curl_easy_getinfo(publisher->curl, CURLINFO_RESPONSE_CODE, &status);
     if (status >= 200 && status < 300)
         return SLIP_OK;
-    slip_problem_read((unsigned int)status, buffer_span(&publisher->answer), error);
+    problem_read((unsigned int)status, buffer_span(&publisher->answer), error);
     curl_easy_getinfo(publisher->curl, CURLINFO_RETRY_AFTER, &retry_after_s);
     error->retry_after_ms = (int64_t)retry_after_s * 1000;
     return error->result;

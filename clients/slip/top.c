@@ -94,9 +94,7 @@ static void look(struct top *top)
         top->status = NULL;
     } else if (top->channels_ms == 0 || now_ms - top->channels_ms >= CHANNELS_MS) {
         top->channels_ms = now_ms;
-        (void)!read_resource(
-            top, top->is_by_name ? "/v1/channels?limit=20" : "/v1/channels?limit=20&order=members",
-            &top->channels, &top->channels_length);
+        (void)!read_resource(top, "/v1/channels?limit=1000", &top->channels, &top->channels_length);
     }
     processes_read(&top->processes, METRICS_TIMEOUT_MS);
 }

@@ -12,7 +12,7 @@ struct top {
     struct processes processes;
     char *status; /* of REST; NULL: it did not answer, and `trouble` says why */
     size_t status_length;
-    char *channels; /* the largest, or the first by name */
+    char *channels; /* the first by name */
     size_t channels_length;
     int64_t channels_ms; /* when they were read */
     struct slip_error trouble;

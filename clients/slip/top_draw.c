@@ -1,7 +1,10 @@
 #include <inttypes.h>
+#include <stdlib.h>
 #include <time.h>
 
 #include "clients/slip/top.h"
+
+enum { CHANNELS_READ = 1000, CHANNELS_SHOWN = 20 };
 
 /* ---- numbers ---- */
 
@@ -44,7 +47,8 @@ void top_append_seconds(struct buffer *text, double seconds)
 /* ---- lines ---- */
 
 /* A line is built with its escape codes, and cut by its visible width. */
-static void end_line(struct buffer *screen, const struct buffer *line, size_t width)
+static void end_line(struct buffer *screen, const struct buffer *line, size_t width,
+                     bool is_coloured)
 {
     size_t used = 0;
 
@@ -64,12 +68,12 @@ static void end_line(struct buffer *screen, const struct buffer *line, size_t wi
         buffer_append(screen, line->data + i, length);
         i += length;
     }
-    buffer_append_text(screen, "\033[0m\n");
+    buffer_append_text(screen, is_coloured ? "\033[0m\n" : "\n");
 }
 
 static void take_line(const struct top *top, struct buffer *screen, struct buffer *line)
 {
-    end_line(screen, line, top->width);
+    end_line(screen, line, top->width, top->tool->is_coloured);
     buffer_clear(line);
 }
 
@@ -267,24 +271,55 @@ static void draw_processes(const struct top *top, struct buffer *screen)
     grid_fini(&grid);
 }
 
+struct listed {
+    struct span item;
+    int64_t members;
+    size_t place; /* by name */
+};
+
+static int compare_members(const void *left, const void *right)
+{
+    const struct listed *a = left, *b = right;
+
+    if (a->members != b->members)
+        return a->members > b->members ? -1 : 1;
+    return a->place < b->place ? -1 : 1;
+}
+
+/* REST lists by name. */
+static size_t list_channels(const struct top *top, struct listed *listed, size_t room)
+{
+    struct document_items items;
+    size_t count = 0;
+
+    document_items_init(&items, span_of(top->channels, top->channels_length), "items");
+    while (count < room && document_items_next(&items, &listed[count].item)) {
+        listed[count].members = document_integer(listed[count].item, "members");
+        listed[count].place = count;
+        count++;
+    }
+    if (!top->is_by_name)
+        qsort(listed, count, sizeof *listed, compare_members);
+    return min_size(count, CHANNELS_SHOWN);
+}
+
 static void draw_channels(const struct top *top, struct buffer *screen)
 {
     static const struct table_column columns[] = {{"MEMBERS", true, false},
                                                   {"CHANNEL", false, true}};
-    struct document_items items;
+    struct listed listed[CHANNELS_READ];
     struct grid grid;
-    struct span item;
 
     if (!top->channels)
         return;
+    size_t count = list_channels(top, listed, CHANNELS_READ);
     grid_init(&grid, columns, ARRAY_LENGTH(columns));
-    document_items_init(&items, span_of(top->channels, top->channels_length), "items");
-    while (document_items_next(&items, &item)) {
+    for (size_t i = 0; i < count; i++) {
         struct buffer text = {0};
-        document_append_text(item, "members", &text);
+        document_append_text(listed[i].item, "members", &text);
         grid_add(&grid, buffer_span(&text));
         buffer_clear(&text);
-        document_append_text(item, "channel", &text);
+        document_append_text(listed[i].item, "channel", &text);
         grid_add(&grid, text.length ? buffer_span(&text) : span_text("-"));
         buffer_fini(&text);
     }

@@ -3,14 +3,15 @@
 import json
 import os
 import re
-import shutil
+import select
+import signal
 import subprocess
 
 import jwt
 import pytest
 from harness.backend import Reply
 from harness.ports import free_port
-from harness.slip import SLIP, environment, slip
+from harness.slip import SLIP, Background, Terminal, environment, slip
 from harness.wait import until
 
 EVIL = "evil \u202e日本"
@@ -196,10 +197,12 @@ def test_help_manual_completion():
     manual = slip(None, "manual").out
     assert re.search(r"\.SH EXIT STATUS", manual) and "dead\\-letters" in manual
     assert re.fullmatch(r"slip \d+\.\d+\.\d+\n", slip(None, "--version").out)
-    if shutil.which("groff"):
-        checked = subprocess.run(["groff", "-man", "-ww", "-z", "-Tutf8", "-Kutf8"], input=manual.encode(),
-                                 stderr=subprocess.PIPE, check=True)
-        assert checked.stderr == b"", checked.stderr.decode()
+    checked = subprocess.run(["groff", "-man", "-ww", "-z", "-Tutf8", "-Kutf8"], input=manual.encode(),
+                             stderr=subprocess.PIPE, check=True)
+    assert checked.stderr == b"", checked.stderr.decode()
+    shown = subprocess.run(["groff", "-man", "-Tascii", "-Kutf8", "-P-cbou"], input=manual.encode(),
+                           stdout=subprocess.PIPE, check=True).stdout.decode()
+    assert all(re.search(rf"^ +slip {command}\b", shown, re.M) for command in commands), shown
 
 
 def completed(ring, *words):
@@ -220,3 +223,112 @@ def test_completion_in_bash(ring):
     assert completed(ring, "slip", "close", me[:3]) == [me]
     assert completed(ring, "slip", "publish", "n") == ["news"]
     assert completed(ring, "slip", "token", "--audience", "e") == ["event"]
+
+
+# ---- tail ----
+
+def tailing(stack, count=1):
+    until(lambda: stack.control.metric("slip_tails") == count, "slip to follow")
+
+
+def test_tail(ring):
+    with_json = Background(ring, "tail", "news", "--json", "--count", "3")
+    people = Background(ring, "tail", "news")
+    tailing(ring, 2)
+    ring.rest.publish("news", "evil \x1b[31m \u202e and 日本")
+    ring.rest.events({"type": "PUBLISH_BINARY", "channelId": "news", "data": "AP8="})
+    ring.rest.publish("other", "not this")
+    ring.rest.publish("news", "third")
+    code, out, err = with_json.ends()
+    told = [json.loads(line) for line in out.splitlines()]
+    assert code == 0 and err == "" and [each["data"] for each in told] == ["evil \x1b[31m \u202e and 日本", "AP8=", "third"]
+    assert told[1]["binary"] is True and told[0]["channel"] == "news"
+    lines = [people.line() for _ in range(3)]
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z  evil \\x1b\[31m \\u202e and 日本\n", lines[0]), lines
+    assert lines[1].endswith("Z  (binary) AP8=\n") and lines[2].endswith("  third\n")
+    people.process.send_signal(signal.SIGINT)
+    assert people.ends() == (0, "", "")
+    tailing(ring, 0)
+
+
+def follows(stack, follower, rest):
+    """It is told what is published from now on."""
+    def told():
+        rest.publish("x", "one")
+        return select.select([follower.process.stdout], [], [], 0.1)[0]
+
+    until(told, "a line")
+    assert follower.line().endswith("  one\n")
+
+
+def test_tail_goes_wrong(stacks):
+    stack = stacks(controls=2)
+    follower = Background(stack, "tail", "x")
+    follows(stack, follower, stack.rest_of(1))
+    stack.edge.kill()
+    stack.add_edge().wait_ready()
+    stack.edges.pop(0)
+    assert follower.process.stderr.readline() == b"slip: messages were missed here\n"
+    stack.rest_of(1).publish("x", "again")
+    while "again" not in (line := follower.line()):
+        assert line.endswith("  one\n")
+    stack.controls[0].terminate()
+    code, out, err = follower.ends()
+    assert code == 5 and out == "" and err == "slip: the broker ended the stream\n"
+    stack.controls.pop(0).wait_exit()
+
+
+# ---- top ----
+
+def shows(terminal, *patterns):
+    def all_there():
+        text = "\n".join(terminal.screen())
+        return all(re.search(pattern, text, re.M) for pattern in patterns)
+
+    until(all_there, lambda: f"{patterns} in:\n" + "\n".join(terminal.screen()))
+
+
+def test_top_in_a_terminal(ring):
+    client, _ = opened(ring, "news", "zebra")
+    opened(ring, "zebra")
+    ring.backend.on("TEXT", lambda *_: [{"type": "PUBLISH_TEXT", "channelId": "news", "data": "x"}])
+    with Terminal(ring, "top") as top:
+        shows(top, r"^ slip top +http://127", "^connections 2 open, 0 opening", "^edge +127", "^router +127", "^webhook-worker +127",
+              "^control +127", r"^ +2 +zebra\n +1 +news")
+        until(lambda: client.send("hello") is None and re.search(
+            r"messages in +[0-9.]*[1-9]", "\n".join(top.screen())), "a rate of messages")
+        top.press("s")
+        shows(top, r"^ +1 +news\n +2 +zebra")
+        top.press("p")
+        shows(top, r"^ slip top .* paused")
+        top.press("p")
+        top.resize(12, 50)
+        until(lambda: max(map(len, top.screen())) <= 50 and len(top.screen()) <= 11, "a smaller picture")
+        top.press("q")
+        assert top.ends() == 0
+    with Terminal(ring, "top", SLIP_METRICS=None) as top:
+        shows(top, "^connections 2 open", "For rates and processes: set SLIP_METRICS")
+        top.press("\x03")
+        assert top.ends() == -signal.SIGINT
+
+
+def test_top_without_a_control(stacks):
+    stack = stacks(controls=1)
+    with Terminal(stack, "top") as top:
+        shows(top, "^connections 0 open")
+        stack.control.kill()
+        shows(top, "connect", r"^down +127\S+ +does not answer")
+        top.press("q")
+        assert top.ends() == 0
+
+
+def test_top_prints_for_scripts(ring):
+    opened(ring, "news")
+    [told] = slip(ring, "top", "--json", "--count", "1").json
+    assert told["status"]["connections"]["open"] == 1 and told["channels"] == [{"channel": "news", "members": 1}]
+    assert {process["kind"] for process in told["processes"]} == {"edge", "router", "webhook-worker", "control"}
+    assert all(process["up"] and process["memory"] > 1e6 for process in told["processes"])
+    people = slip(ring, "top", "--count", "2")
+    assert people.code == 0 and people.out.count(" slip top ") == 2 and "\033" not in people.out
+    gone = slip(ring, "top", "--json", "--count", "1", "--timeout", "1", CONTROL_URL=f"http://127.0.0.1:{free_port()}")
+    assert gone.code == 5 and len(gone.err.splitlines()) == 1

@@ -3,7 +3,11 @@
  *     POST /          the broker's events
  *     POST /announce  the body goes to everybody, by control's REST API
  *
- * Environment: PORT (0: any free one, which is printed), JWT_SECRET, CONTROL_URL.
+ * Environment: JWT_SECRET, PORT (3000; 0: any free one, which is printed), CONTROL_API
+ * (http://127.0.0.1:8081: the output slip-sockets.controlApi).
+ *
+ * To compile it by itself:
+ *     cc echo.c -o echo $(pkg-config --cflags --libs libslip libmicrohttpd)
  *
  * One thread: libmicrohttpd reads requests, and the answer is made when a body is complete.
  */
@@ -166,13 +170,14 @@ int main(void)
     const char *secret = getenv("JWT_SECRET");
     const char *port_text = getenv("PORT");
     unsigned long port = port_text ? strtoul(port_text, NULL, 10) : 3000;
-    struct slip_publisher_options options = {.control_api = getenv("CONTROL_URL"),
-                                             .jwt_secret = secret};
+    const char *control_api = getenv("CONTROL_API");
+    struct slip_publisher_options options = {
+        .control_api = control_api ? control_api : "http://127.0.0.1:8081", .jwt_secret = secret};
     struct slip_error error;
 
     verifier = slip_verifier_new(&secret, secret ? 1 : 0);
     if (!verifier || slip_publisher_new(&options, &publisher, &error) != SLIP_OK) {
-        fprintf(stderr, "JWT_SECRET and CONTROL_URL are needed\n");
+        fprintf(stderr, "JWT_SECRET is needed, and CONTROL_API must be an address\n");
         return 2;
     }
     signal(SIGTERM, on_signal);
