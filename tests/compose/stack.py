@@ -32,19 +32,11 @@ class ReturningLoad(Load):
         super().__init__(*arguments)
         self.returns = {}  # name -> name of the one that came for it
 
-    def left(self, client):
-        before = len(self.clients)
-        super().left(client)
-        if client.stays and self.returning:
-            asyncio.get_running_loop().call_later(0.1, self._note_return, client, before)
-
-    def _note_return(self, client, before):
-        """Runs right after the call in which Load made the new client."""
-        taken = set(self.returns.values())
-        for new in self.clients[before:]:
-            if new.stays and new.channels == client.channels and new.name not in taken:
-                self.returns[client.name] = new.name
-                return
+    def come_back(self, client):
+        new = super().come_back(client)
+        if new:
+            self.returns[client.name] = new.name
+        return new
 
     def who_returned(self):
         return self.returns
@@ -230,13 +222,13 @@ class Stack(Ring):
 
     def returns(self, since=0.0):
         """Seconds from each drop until the client was a member again."""
-        clients = {client["name"]: client for client in self.load.harvest()[0]}
         successor, seconds = self.load.who_returned(), []
+        clients = {client["name"]: client for client in self.load.harvest()[0]}
         for client in self.drops(since):
             name = client["name"]
-            while name in successor and (name == client["name"] or not clients[name]["joined_at"]):
+            while name in successor and name in clients and (name == client["name"] or not clients[name]["joined_at"]):
                 name = successor[name]
-            if name != client["name"] and clients[name]["joined_at"]:
+            if name != client["name"] and name in clients and clients[name]["joined_at"]:
                 seconds.append(clients[name]["joined_at"] - client["ended_at"])
         return seconds
 
@@ -255,6 +247,8 @@ class Stack(Ring):
         told = f"{len(dropped):4d} dropped"
         if dropped:
             told += f" ({', '.join(codes)})"
+        if len(back) < 0.9 * len(dropped) - 5:  # some came and went anyway
+            self.problems.append(f"{name}: {len(dropped)} were dropped, {len(back)} came back")
         if back:
             told += f", back after {statistics.median(back):.1f} s, at most {max(back):.1f} s"
             if max(back) > BACK_SECONDS:

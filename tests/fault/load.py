@@ -262,8 +262,11 @@ class Load:  # pylint: disable=too-many-instance-attributes
         if client.end and client.end[0] == "refused":
             self.refusals[client.end[1]] = self.refusals.get(client.end[1], 0) + 1
         if client.stays and self.returning:
-            asyncio.get_running_loop().call_later(
-                0.1, lambda: self.returning and self._add(client.edge, client.channels))
+            asyncio.get_running_loop().call_later(0.1, self.come_back, client)
+
+    def come_back(self, client):
+        """The one that comes for it, if any."""
+        return self._add(client.edge, client.channels) if self.returning else None
 
     def ramp(self, count, channels, padding=0):
         """`count` clients, spread over the edges and over `channels` channels."""
