@@ -193,7 +193,7 @@ def test_clients_of_a_draining_edge_are_closed_one_after_another(stacks):
 
 def test_an_edge_that_stood_still_sends_its_clients_away(stacks):
     """It is dead for the others: the backend has been told 1006, and is told nothing else."""
-    stack = stacks(PEER_TIMEOUT="1s")
+    stack = stacks(PEER_TIMEOUT="2s")
     client = stack.connect()
     old = stack.backend.wait_for("OPEN")[0]["connectionId"]
     stack.edge.signal(signal.SIGSTOP)
