@@ -127,6 +127,9 @@ void figures_since(const struct figures *now, const struct figures *before,
 void figures_add(struct figures *sum, const struct figures *more)
 {
     for (int i = 0; i < FIGURE_COUNT; i++) {
+        /* Edges count a publish once more, each of them. */
+        if (i == FIGURE_PUBLISHED && more->kind != KIND_CONTROL)
+            continue;
         sum->values[i] += more->values[i];
         sum->has[i] |= more->has[i];
     }

@@ -1,5 +1,6 @@
 /* What options.def tells people: --help, the manual page, the completion. */
 #include "clients/slip/options.h"
+#include "clients/slip/text.h"
 
 static void append_options(struct buffer *text, unsigned int set)
 {
@@ -10,8 +11,8 @@ static void append_options(struct buffer *text, unsigned int set)
             continue;
         buffer_append_format(text, "  --%s%s%s", spec->name, spec->argument ? " " : "",
                              spec->argument ? spec->argument : "");
-        buffer_append_format(text, "%*s %s\n", (int)(24 - min_size(text->length - start, 24)), "",
-                             spec->help);
+        size_t width = text_width(span_of(text->data + start, text->length - start));
+        buffer_append_format(text, "%*s %s\n", (int)(24 - min_size(width, 24)), "", spec->help);
     }
 }
 

@@ -68,6 +68,9 @@ def test_newcomer(up, var):
     assert tables.endswith(f"psql '{outputs['slip-sockets.databaseUrl']}'")
     assert os.stat(os.path.join(var, "outputs.json")).st_mode & 0o077 == 0
     assert secret_of(var) not in text
+    watch = re.search(r"watch:  (.*)", text)[1]
+    told = json.loads(subprocess.run(f"{watch} --json --count 1", shell=True, check=True, cwd=ROOT, stdout=subprocess.PIPE).stdout)
+    assert {process["kind"] for process in told["processes"] if process["up"]} == {"edge", "router", "webhook-worker", "control"}
     page, command = re.search(r"page:   (http://\S+)/ takes a token: (.*)", text).groups()
     token = subprocess.run(command, shell=True, check=True, cwd=ROOT, stdout=subprocess.PIPE, text=True).stdout
     assert Rest(page, None).request("GET", "/v1/status", token=token.strip()).status == 200

@@ -1,6 +1,7 @@
 """libslip: its example against the broker, as it is installed, and compiled by somebody else."""
 
 import os
+import pathlib
 import re
 import signal
 import subprocess
@@ -12,6 +13,7 @@ from harness.ports import free_port
 from harness.process import BUILD, COMPLAINTS
 from harness.stack import SECRET, Stack
 
+README = pathlib.Path(__file__).resolve().parents[2] / "clients/c/README.md"
 IS_PLAIN = "sanitize" not in os.path.basename(os.path.abspath(BUILD))
 
 
@@ -137,6 +139,9 @@ def test_an_outside_program(installed, tmp_path, how):  # pylint: disable=redefi
     flags = run("pkg-config", "--cflags", "--libs", "libslip", *needs, env=found).split()
     if how == "static":
         flags = ["-l:libslip.a" if flag == "-lslip" else flag for flag in flags]
+    published = re.search(r"```c\n(#include <slip.h>.*?)```", README.read_text(encoding="utf-8"), re.S)[1]
+    (tmp_path / "publish.c").write_text(published)
+    run("cc", "-Wall", "-Wextra", "-Werror", str(tmp_path / "publish.c"), "-o", str(tmp_path / "publish"), *flags)
     for name, compiler in (("outsider.c", "cc"), ("outsider.cpp", "c++")):
         source = tmp_path / name
         source.write_text(OUTSIDER)
