@@ -313,7 +313,7 @@ test('what your code throws is 500, and comes again with the same key', async (t
   assert.deepEqual([keys.length, new Set(keys).size], [2, 1])
 })
 
-test('several connections in one request', async () => {
+test('several connections in one request of the broker', async () => {
   const server = await new Backend().listen()
   const batched = await rings.start({ TARGET_URL: server.url, WEBHOOK_BATCH_CONNECTIONS: 64, WEBHOOK_CONCURRENCY: 1 })
   const mine = new SlipSocketPublisher({ ...batched, binary: true })

@@ -42,11 +42,11 @@ test('commands that cannot be are not sent', async (t) => {
 })
 
 test('what may pass is tried again with the same key, no sooner than Retry-After', async (t) => {
-  const { url, requests } = await control(t, problem(503, 'overloaded', { 'Retry-After': '1' }), problem(503, 'not-applied-in-time'), (response) => response.destroy(), done({}, 502), OK)
+  const { url, requests } = await control(t, problem(503, 'overloaded', { 'Retry-After': '1' }), problem(503, 'not-applied-in-time'), (response) => response.destroy(), done({}, 502), done({}, 429), done({}, 504), OK)
   const started = Date.now()
-  await publisherOf(url, { attempts: 5 }).send([])
+  await publisherOf(url, { attempts: 7 }).send([])
   assert.ok(Date.now() - started >= 1000)
-  assert.equal(requests.length, 5)
+  assert.equal(requests.length, 7)
   assert.equal(new Set(requests.map(({ headers }) => headers['idempotency-key'])).size, 1)
   assert.equal(new Set(requests.map(({ body }) => body)).size, 1)
 })

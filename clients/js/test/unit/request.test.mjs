@@ -111,7 +111,7 @@ test('bodies that the broker does not send are refused', async () => {
     { batch: [] },
     { batch: {} },
     { batch: [one([open()]), 7] },
-    new Uint8Array([0x22, 0xff, 0x22]),
+    Buffer.from(JSON.stringify(one([text('\x7f')]))).map((byte) => (byte === 0x7f ? 0xff : byte)), // no UTF-8
   ]
   for (const body of bad) await assert.rejects(parse(body), refused(400, /^Invalid events: /), JSON.stringify(body))
 })
