@@ -24,7 +24,7 @@ struct router;
 
 enum {
     PROJECTION_LIMIT_BYTES = 64 << 20,
-    PROJECTION_SET_CHANGES = 2000, /* a larger set is closed, and the next one begun */
+    PROJECTION_SET_CHANGES = 5000, /* a larger set is closed, and the next one begun */
     PROJECTION_PAUSE_MS = 1000,    /* after a failure that may pass */
 };
 
