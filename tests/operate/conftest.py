@@ -56,7 +56,7 @@ def manager_fixture():
 def ring_fixture(installed, postgres, manager):  # pylint: disable=unused-argument
     stack = Stack(postgres, NOTIFY_SOCKET=manager.path, WATCHDOG_USEC="2000000", BREAKER_FAILURES=3,
                   BREAKER_PROBE_LAST="500ms", WEBHOOK_TIMEOUT="300ms", RETRY_LAST="200ms", WEBHOOK_ATTEMPTS=1000,
-                  PEER_TIMEOUT="2s", DRAIN_SECONDS="200ms")
+                  DRAIN_SECONDS="200ms")
     yield stack
     stack.destroy()
 
