@@ -9,6 +9,7 @@ class Result:
         self.goals = []
         self.failure = None
         self.seconds = 0
+        self.own_table = []
 
     def add(self, cells):
         self.cells.update(cells)
@@ -46,6 +47,11 @@ class Result:
 
     # ---- for docs/performance.md ----
 
+    def tabulate(self, head, cells):
+        """A line of a table of its own, under the great one."""
+        self.own_table = self.own_table or [head, ["---"] * len(head)]
+        self.own_table.append(cells)
+
     def column(self, name):
         return "; ".join(self.shown.get(name, [])) or "–"
 
@@ -77,8 +83,13 @@ HEAD = """\
 
 
 def table(results):
-    """All rows as one Markdown table, to be pasted."""
-    return HEAD + "".join(line + "\n" for result in results for line in result.lines())
+    """All rows as one Markdown table, to be pasted, and the tables that rows have of their own."""
+    text = HEAD + "".join(line + "\n" for result in results for line in result.lines())
+    for result in results:
+        if result.own_table:
+            text += f"\n{result.title}:\n\n"
+            text += "".join(f"| {' | '.join(cells)} |\n" for cells in result.own_table)
+    return text
 
 
 def goal_text(goal):

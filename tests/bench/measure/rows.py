@@ -139,6 +139,9 @@ def latency(bench, result):
         points = [cells["slip"].get(f"delay_{point}_us") / 1000 for point in ("p50", "p99", "p999")]
         result.show("slip", f"{share} % ({most * share / 100:,.0f}/s): p50 {points[0]:.2f}, "
                             f"p99 {points[1]:.2f}, p99.9 {points[2]:.2f} ms")
+        result.tabulate(["share of the highest rate", "messages/s", "p50", "p99", "p99.9"],
+                        [f"{share} %", f"{most * share / 100:,.0f}",
+                         *(f"{point:.2f} ms" for point in points)])
 
 
 @row("several", "webhook echo, 1024 clients, with two of each program")
