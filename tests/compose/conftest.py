@@ -54,7 +54,8 @@ def images_fixture(engine):
         project.destroy()
     yield engine
     if engine.is_ours:
-        engine.docker("image", "prune", "-f")
+        # What was built today is what the next build begins with.
+        engine.docker("image", "prune", "-f", "--filter", "until=24h")
 
 
 @pytest.fixture(scope="session", name="addresses")
