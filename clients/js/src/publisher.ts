@@ -11,6 +11,7 @@ import {
   type Edge,
   type ListOptions,
   type Listing,
+  type Process,
   Resources,
   type Status,
 } from './resources.js'
@@ -144,6 +145,12 @@ export class SlipSocketPublisher<Binary extends boolean = false> {
   /** Figures of the stack. */
   status(options?: CallOptions): Promise<Status> {
     return this.#resources.call('GET', '/v1/status', undefined, options)
+  }
+
+  /** The broker's processes, their links and figures, at this moment. */
+  async processes(options?: CallOptions): Promise<Process[]> {
+    const { items } = await this.#resources.call<{ items: Process[] }>('GET', '/v1/processes', undefined, options)
+    return items
   }
 
   /** The edges that live, and those that ended within the last day. */

@@ -1,11 +1,13 @@
 // The resources under /v1: single commands, which unlike a list of them say when there is no such
 // connection, and readings.
-import type { Bytes } from './base64.js'
-import { SlipError, invalid } from './errors.js'
+import { type Bytes, fromBase64 } from './base64.js'
+import { SlipError, invalid, slipError } from './errors.js'
 import type { JsonValue } from './json.js'
 import { toJson } from './json.js'
 import * as rules from './rules.js'
 import type { CallOptions, Transport } from './transport.js'
+
+const SILENCE_MS = 45_000
 
 /** A connection, as the broker's tables say. Times are those of RFC 3339. */
 export interface ConnectionInfo {
@@ -31,6 +33,34 @@ export interface ChannelInfo {
 export interface Member {
   connectionId: string
   since: string
+}
+
+/** A message to a channel, as who follows it is told. */
+export interface Published {
+  channel: string
+  publishedAt: string
+  /** Text as a string, a binary message as bytes. */
+  data: string | Uint8Array
+}
+
+/** What following a channel tells: a message, or that some may be missing here. */
+export type Followed = ({ type: 'message' } & Published) | { type: 'missed' }
+
+/** Of following. */
+export interface FollowOptions extends Pick<CallOptions, 'timeoutMs' | 'signal'> {
+  /** The broker says something every 15 s: a longer silence is an end; 45 s. */
+  silenceMs?: number | undefined
+}
+
+/** A process of the broker, and what it is linked to. */
+export interface Process {
+  role: 'control' | 'edge' | 'router' | 'webhook-worker'
+  name: string
+  version: string | null
+  /** Seconds of its own clock, for rates. */
+  clock: number | null
+  metrics: Record<string, number> | null
+  links: { role: 'control' | 'router'; name: string; silentMs: number; bufferedBytes: number }[]
 }
 
 /** A process that holds clients' sockets. */
@@ -152,6 +182,16 @@ const closeBody = ({ code, reason }: CloseOptions) => ({
   ...(reason !== undefined && { reason: rules.reason(reason) }),
 })
 
+function followed(type: string, data: string): Followed {
+  if (type === 'missed') return { type }
+  try {
+    const { channel, publishedAt, data: said, binary } = JSON.parse(data) as { channel: string; publishedAt: string; data: string; binary?: true }
+    return { type: 'message', channel, publishedAt, data: binary ? fromBase64(said) ?? said : said }
+  } catch (error) {
+    throw slipError('unexpected', 'the message is not JSON', { cause: error })
+  }
+}
+
 /** Calls by path and JSON. */
 export class Resources {
   constructor(
@@ -174,6 +214,10 @@ export class Resources {
   /** A command: what it is answered tells nothing more. */
   async command(method: string, path: string, body: unknown, options?: CallOptions): Promise<void> {
     await this.call(method, path, body, options)
+  }
+
+  lines(path: string, silenceMs: number, options: CallOptions): AsyncGenerator<string, never, undefined> {
+    return this.transport.lines(this.base + path, silenceMs, options)
   }
 
   list<T>(path: string, query: Query, { pageSize, cursor, ...options }: ListOptions): Listing<T> {
@@ -262,6 +306,26 @@ export class Channels {
   /** Its members. */
   members(channel: string, options: ListOptions = {}): Listing<Member> {
     return this.resources.list(`${ofChannel(channel)}/members`, {}, options)
+  }
+
+  /**
+   * Tells what is published from now on, for looking on: `for await (const each of channels.follow('news'))`.
+   * Nothing is kept and nobody waits for the reader. Throws SlipUnreachableError when the broker ends it.
+   */
+  async *follow(channel: string, options: FollowOptions = {}): AsyncGenerator<Followed, never, undefined> {
+    const { silenceMs = SILENCE_MS, ...rest } = options
+    let type = 'message'
+    let data = ''
+    for await (const line of this.resources.lines(`${ofChannel(channel)}/messages`, silenceMs, rest)) {
+      if (line.startsWith('event: ')) type = line.slice('event: '.length)
+      else if (line.startsWith('data: ')) data += line.slice('data: '.length)
+      else if (line === '' && data !== '') {
+        yield followed(type, data)
+        type = 'message'
+        data = ''
+      }
+    }
+    throw slipError('unreachable', 'the broker ended the answer')
   }
 
   /** A text message to every member. */

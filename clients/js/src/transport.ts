@@ -76,18 +76,24 @@ function wait(ms: number, signal: AbortSignal | undefined): Promise<void> {
   })
 }
 
-/** A signal that is aborted by another or by time; `end()` releases both. */
+/** A signal that is aborted by another or by time, which may begin anew; `end()` releases both. */
 function deadline(ms: number, signal: AbortSignal | undefined) {
   const controller = new AbortController()
   const stop = () => controller.abort(signal?.reason)
   let isLate = false
-  const timer = setTimeout(() => {
-    isLate = true
-    controller.abort()
-  }, ms)
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const restart = (newMs: number) => {
+    clearTimeout(timer)
+    timer = setTimeout(() => {
+      isLate = true
+      controller.abort()
+    }, newMs)
+  }
+  restart(ms)
   signal?.addEventListener('abort', stop, { once: true })
   return {
     signal: controller.signal,
+    restart,
     isLate: () => isLate,
     end() {
       clearTimeout(timer)
@@ -134,6 +140,47 @@ export class Transport {
     }
   }
 
+  /**
+   * The lines of an answer that does not end, in one attempt. Throws when it ends after all, or when
+   * nothing was said for `silenceMs`.
+   */
+  async *lines(url: string, silenceMs: number, options: CallOptions = {}): AsyncGenerator<string, never, undefined> {
+    options.signal?.throwIfAborted()
+    const timeoutMs = options.timeoutMs ?? this.options.timeoutMs
+    const limit = deadline(timeoutMs, options.signal)
+    let waitedMs = timeoutMs
+    let reader: ReadableStreamDefaultReader<Uint8Array> | undefined
+    try {
+      const answer = await this.options.fetch(url, {
+        headers: { Authorization: `Bearer ${await this.signer.token()}`, Accept: 'text/event-stream' },
+        redirect: 'manual',
+        signal: limit.signal,
+      })
+      if (answer.status !== 200 || !answer.body) throw this.#refusal(answer, await answer.text(), 1)
+      reader = answer.body.getReader()
+      const decoder = new TextDecoder()
+      for (let rest = ''; ; ) {
+        limit.restart((waitedMs = silenceMs))
+        const { done, value } = await reader.read()
+        if (done) throw slipError('unreachable', 'the broker ended the answer', { attempts: 1 })
+        const lines = (rest + decoder.decode(value, { stream: true })).split(/\r?\n/)
+        rest = lines.pop() ?? ''
+        yield* lines
+      }
+    } catch (error) {
+      options.signal?.throwIfAborted()
+      throw error instanceof SlipError ? error : failure(error, limit.isLate(), 1, waitedMs)
+    } finally {
+      limit.end()
+      void reader?.cancel().catch(() => {})
+    }
+  }
+
+  #refusal(answer: Response, text: string, attempt: number): SlipError {
+    const retryAfterMs = parseRetryAfter(answer.headers.get('retry-after'))
+    return problemError(answer.status, text, { attempts: attempt, retryAfterMs })
+  }
+
   #mayHelp(error: unknown, attempt: number): error is SlipError {
     if (!(error instanceof SlipError) || attempt >= this.options.attempts) return false
     const passes = error.result === 'unreachable' || error.result === 'timed-out' || MAY_PASS.has(error.status)
@@ -166,7 +213,6 @@ export class Transport {
       limit.end()
     }
     if (answer.status >= 200 && answer.status < 300) return readJson(text, answer.status, attempt)
-    const retryAfterMs = parseRetryAfter(answer.headers.get('retry-after'))
-    throw problemError(answer.status, text, { attempts: attempt, retryAfterMs })
+    throw this.#refusal(answer, text, attempt)
   }
 }

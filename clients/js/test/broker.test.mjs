@@ -222,6 +222,33 @@ test('channels: publish, count, members, close; listings in pages', async () => 
   assert.equal(status.edges, 1)
 })
 
+test('a channel is followed', async () => {
+  const stop = new AbortController()
+  const following = publisher.channels.follow('a b/ü', { signal: stop.signal })
+  const first = following.next()
+  // It is told from when the answer has begun: publish until then.
+  let isTold = false
+  first.then(() => (isTold = true))
+  await until(() => publisher.channels.publishText('a b/ü', 'grüße\n\ndata: x').then(() => isTold), 'the first message')
+  const { value } = await first
+  assert.deepEqual({ ...value, publishedAt: '' }, { type: 'message', channel: 'a b/ü', publishedAt: '', data: 'grüße\n\ndata: x' })
+  await publisher.channels.publishBinary('a b/ü', new Uint8Array([0, 255]))
+  for await (const { data } of following)
+    if (typeof data !== 'string') {
+      assert.deepEqual(data, new Uint8Array([0, 255]))
+      break
+    }
+  const aborted = publisher.channels.follow('x', { signal: stop.signal }).next()
+  setTimeout(() => stop.abort(new Error('enough')), 100)
+  await assert.rejects(aborted, /enough/)
+  await assert.rejects(publisher.channels.follow('x'.repeat(300)).next(), (error) => error.type === '/problems/invalid-parameter')
+})
+
+test('processes', async () => {
+  const processes = await publisher.processes()
+  assert.deepEqual(processes.map(({ role }) => role).sort(), ['control', 'edge', 'router', 'webhook-worker'])
+})
+
 test('one key, one effect', async () => {
   const { client: one, id } = await opened()
   for (let i = 0; i < 3; i++) await publisher.send({ type: 'TEXT', connectionId: id, data: 'once' }, { idempotencyKey: `key of ${id}` })

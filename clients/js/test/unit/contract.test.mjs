@@ -311,6 +311,6 @@ test('problem types and resources are those of openapi.json', () => {
     const [, parent, body] = new RegExp(`export interface ${name}(?:<T>)?(?: extends (\\w+))? \\{(.*?)\\n\\}`, 's').exec(types)
     return [...(parent ? ours(parent) : []), ...[...body.matchAll(/^ {4}(\w+)\??:/gm)].map(([, member]) => member)]
   }
-  for (const [schema, name] of Object.entries({ Connection: 'ConnectionInfo', Channel: 'ChannelInfo', Member: 'Member', Edge: 'Edge', DeadLetter: 'DeadLetter', WholeDeadLetter: 'WholeDeadLetter', Status: 'Status', ConnectionPage: 'Page' }))
+  for (const [schema, name] of Object.entries({ Connection: 'ConnectionInfo', Channel: 'ChannelInfo', Member: 'Member', Edge: 'Edge', DeadLetter: 'DeadLetter', WholeDeadLetter: 'WholeDeadLetter', Status: 'Status', Process: 'Process', ConnectionPage: 'Page' }))
     assert.deepEqual(ours(name).sort(), Object.keys(schemas[schema].properties).sort(), name)
 })

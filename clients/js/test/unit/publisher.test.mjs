@@ -198,6 +198,34 @@ test('only as many pages are read as are walked', async (t) => {
   assert.equal(requests.length, 1)
 })
 
+test('following: parts of lines, comments, missed messages, the end, silence', async (t) => {
+  const message = (data, more = {}) => JSON.stringify({ channel: 'x', publishedAt: 'now', data, ...more })
+  const text = `: hello\n\nevent: message\ndata: ${message('grüße')}\n\nevent: missed\ndata: {}\n\nevent: message\ndata: ${message('AP8=', { binary: true })}\n\n`
+  const bytes = Buffer.from(text)
+  const { url, requests } = await control(t, async (response) => {
+    response.writeHead(200, { 'Content-Type': 'text/event-stream' })
+    for (const byte of bytes) {
+      response.write(Buffer.from([byte]))
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    response.end()
+  })
+  const seen = []
+  await assert.rejects(async () => {
+    for await (const each of publisherOf(url).channels.follow('x')) seen.push(each)
+  }, failing({ name: 'SlipUnreachableError', result: 'unreachable' }))
+  assert.deepEqual(seen, [
+    { type: 'message', channel: 'x', publishedAt: 'now', data: 'grüße' }, { type: 'missed' },
+    { type: 'message', channel: 'x', publishedAt: 'now', data: new Uint8Array([0, 255]) },
+  ])
+  assert.equal(requests[0].url, '/v1/channels/x/messages')
+  const silent = await control(t, (response) => response.writeHead(200).write(': hello\n\n'))
+  await assert.rejects(publisherOf(silent.url).channels.follow('x', { silenceMs: 60 }).next(), failing({ result: 'timed-out' }))
+  const busy = await control(t, problem(503, 'overloaded', { 'Retry-After': '2' }))
+  await assert.rejects(publisherOf(busy.url).channels.follow('x').next(), failing({ result: 'overloaded', retryAfterMs: 2000, attempts: 1 }))
+  assert.equal(busy.requests.length, 1)
+})
+
 test('a dead letter whose discarding was answered too late is discarded', async (t) => {
   const lost = await control(t, (response) => response.destroy(), problem(404, 'no-such-dead-letter'))
   await publisherOf(lost.url).deadLetters.discard(7)
