@@ -19,37 +19,35 @@ async function problemOf(response) {
 }
 
 async function send(method, path, body, token, signal) {
-  const limit = AbortSignal.timeout(PATIENCE_MS)
   const headers = { Authorization: `Bearer ${token}` }
   if (body !== undefined) headers['Content-Type'] = 'application/json'
-  try {
-    return await fetch(path, {
-      method,
-      headers,
-      body: body === undefined ? undefined : JSON.stringify(body),
-      cache: 'no-store',
-      credentials: 'omit',
-      signal: signal ? anyOf(signal, limit) : limit,
-    })
-  } catch (error) {
-    if (signal?.aborted) throw error
-    throw new ApiError(0, '', 'Control does not answer.')
-  }
-}
-
-function anyOf(...signals) {
-  const both = new AbortController()
-  for (const signal of signals) {
-    if (signal.aborted) both.abort()
-    signal.addEventListener('abort', () => both.abort(), { once: true })
-  }
-  return both.signal
-}
-
-async function ask(method, path, { body, token = session.token, signal } = {}) {
-  const response = await send(method, path, body, token, signal)
+  const response = await fetch(path, {
+    method,
+    headers,
+    body: body === undefined ? undefined : JSON.stringify(body),
+    cache: 'no-store',
+    credentials: 'omit',
+    signal,
+  })
   if (!response.ok) throw await problemOf(response)
   return response.status === 204 ? null : response.json()
+}
+
+// Nothing of a request stays with `signal`, which lives as long as its view.
+async function ask(method, path, { body, token = session.token, signal } = {}) {
+  const ending = new AbortController()
+  const end = () => ending.abort()
+  const limit = setTimeout(end, PATIENCE_MS)
+  signal?.addEventListener('abort', end)
+  try {
+    return await send(method, path, body, token, ending.signal)
+  } catch (error) {
+    if (error instanceof ApiError || signal?.aborted) throw error
+    throw new ApiError(0, '', 'Control does not answer.')
+  } finally {
+    clearTimeout(limit)
+    signal?.removeEventListener('abort', end)
+  }
 }
 
 // path`/v1/channels/${name}`: values are escaped, slashes too.

@@ -24,7 +24,6 @@ export function live(signal, read, failed, everyMs = 1500) {
     new Promise((resolve) => {
       wake = resolve
       setTimeout(resolve, everyMs)
-      signal.addEventListener('abort', resolve, { once: true })
     })
   const run = async () => {
     while (!signal.aborted) {

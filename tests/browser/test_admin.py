@@ -483,9 +483,13 @@ def test_how_it_looks(browser, ring, width, height):
     look(page, width, "login")
     give(page, ring.rest.token(exp=int(time.time()) + 3600))
     page.wait("return document.querySelector('#connections')?.innerText === '4'")
-    for _ in range(5):
+
+    def moves():
         client.send("hello")
-        page.wait("return Number(document.querySelector('#messages').innerText) > 0", what="a message")
+        return page.run("return Number(document.querySelector('#messages').innerText.replaceAll(',', '')) > 0")
+
+    for _ in range(5):
+        until(moves, "a message")
     look(page, width, "overview")
     edge = me[:10]
     for name, where, wanted in (
