@@ -17,6 +17,11 @@ ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", "..", "..")
 PATIENCE = 120  # the first start builds
 
 
+def hear_ctrl_c():
+    """A test run in the background inherits a SIGINT that is ignored, and a shell script cannot undo that."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Up:
     """`settings` are environment variables; ports are free ones unless they say otherwise."""
 
@@ -35,7 +40,7 @@ class Up:
         }
         self.process = subprocess.Popen(  # pylint: disable=consider-using-with
             [os.path.join(ROOT, "deploy", "up"), *arguments], env=environment, cwd=ROOT,
-            stdin=subprocess.DEVNULL, stdout=self.said, stderr=subprocess.STDOUT)
+            stdin=subprocess.DEVNULL, stdout=self.said, stderr=subprocess.STDOUT, preexec_fn=hear_ctrl_c)
 
     def text(self):
         self.said.seek(0)
