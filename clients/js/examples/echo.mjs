@@ -3,15 +3,16 @@
 //   POST /          the broker's events
 //   POST /announce  the body goes to everybody, by control's REST API
 //
-// Environment: PORT (0: any free one, which is printed), JWT_SECRET, CONTROL_URL.
+// Environment: JWT_SECRET, PORT (3000; 0: any free one, which is printed), CONTROL_API
+// (http://127.0.0.1:8081: the output slip-sockets.controlApi).
 import { createServer } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { SlipError, SlipSocketPublisher, nodeHandler } from 'slip-sockets-client'
 
 const CHANNEL = 'everybody'
 
-const { PORT = '3000', JWT_SECRET = '', CONTROL_URL = '' } = process.env
-const publisher = new SlipSocketPublisher({ controlApi: CONTROL_URL, jwtSecret: JWT_SECRET, binary: true })
+const { PORT = '3000', JWT_SECRET = '', CONTROL_API = 'http://127.0.0.1:8081' } = process.env
+const publisher = new SlipSocketPublisher({ controlApi: CONTROL_API, jwtSecret: JWT_SECRET, binary: true })
 
 function onEvent(connection, event) {
   switch (event.type) {

@@ -76,7 +76,7 @@ function wait(ms: number, signal: AbortSignal | undefined): Promise<void> {
   })
 }
 
-/** A signal that is aborted by another or by time, which may begin anew; `end()` releases both. */
+/** A signal that is aborted by another or by time, which may rest and begin anew; `end()` releases both. */
 function deadline(ms: number, signal: AbortSignal | undefined) {
   const controller = new AbortController()
   const stop = () => controller.abort(signal?.reason)
@@ -94,6 +94,7 @@ function deadline(ms: number, signal: AbortSignal | undefined) {
   return {
     signal: controller.signal,
     restart,
+    rest: () => clearTimeout(timer),
     isLate: () => isLate,
     end() {
       clearTimeout(timer)
@@ -162,6 +163,7 @@ export class Transport {
       for (let rest = ''; ; ) {
         limit.restart((waitedMs = silenceMs))
         const { done, value } = await reader.read()
+        limit.rest() // your time is not the broker's silence
         if (done) throw slipError('unreachable', 'the broker ended the answer', { attempts: 1 })
         const lines = (rest + decoder.decode(value, { stream: true })).split(/\r?\n/)
         rest = lines.pop() ?? ''

@@ -54,7 +54,7 @@ export function programTests(rings) {
   test('examples/echo.mjs', async (t) => {
     const port = await rings.freePort()
     const ring = await rings.start({ TARGET_URL: `http://127.0.0.1:${port}/` })
-    const echo = await program(t, at('../../examples/echo.mjs'), { PORT: String(port), JWT_SECRET: ring.jwtSecret, CONTROL_URL: ring.controlApi })
+    const echo = await program(t, at('../../examples/echo.mjs'), { PORT: String(port), JWT_SECRET: ring.jwtSecret, CONTROL_API: ring.controlApi })
     assert.equal(echo.line, `listening on port ${port}`)
 
     const one = await new Client(ring.websocketUrl).opened

@@ -59,8 +59,8 @@ export function readmeTests(rings) {
       await client.closed
     }
 
-    assert.equal(parts.length, 3)
-    const [answer, calls, errors] = parts
+    assert.equal(parts.length, 4)
+    const [answer, calls, follow, errors] = parts
     let connectionId
     backend.handler = slip.nodeHandler(publisher, async (connection) => {
       if (connection.inEvents[0].type !== 'OPEN') return
@@ -79,6 +79,14 @@ export function readmeTests(rings) {
     await run(calls, { publisher, connectionId })
     assert.deepEqual([await client.next(), await client.next(), await client.next()], ['hello', 'hello', 'only for you'])
     assert.deepEqual(await client.closed, [4001, 'signed out'])
+    log.mock.resetCalls()
+    const stop = new AbortController()
+    const following = run(follow, { publisher, signal: stop.signal })
+    await until(() => publisher.channels.publishText('news', 'seen').then(() => log.mock.calls.length > 0), 'the first message')
+    assert.deepEqual(log.mock.calls[0].arguments, ['seen'])
+    stop.abort(new Error('enough'))
+    await assert.rejects(following, /enough/)
+
     log.mock.resetCalls()
     await run(errors, { publisher, ...slip })
     assert.deepEqual(log.mock.calls[0].arguments, ['no-such-connection', '/problems/no-such-connection', 404])

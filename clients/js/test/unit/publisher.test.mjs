@@ -226,6 +226,25 @@ test('following: parts of lines, comments, missed messages, the end, silence', a
   assert.equal(busy.requests.length, 1)
 })
 
+test('following: who takes long over a message is not cut off', async (t) => {
+  const message = (data) => `event: message\ndata: ${JSON.stringify({ channel: 'x', publishedAt: 'now', data })}\n\n`
+  let answer
+  const { url } = await control(t, (response) => {
+    answer = response
+    response.writeHead(200, { 'Content-Type': 'text/event-stream' }).write(message('one'))
+  })
+  const seen = []
+  await assert.rejects(async () => {
+    for await (const { data } of publisherOf(url).channels.follow('x', { silenceMs: 500 })) {
+      seen.push(data)
+      if (data === 'one') answer.write(message('two'))
+      else answer.end()
+      await new Promise((resolve) => setTimeout(resolve, 800))
+    }
+  }, failing({ result: 'unreachable' }))
+  assert.deepEqual(seen, ['one', 'two'])
+})
+
 test('a dead letter whose discarding was answered too late is discarded', async (t) => {
   const lost = await control(t, (response) => response.destroy(), problem(404, 'no-such-dead-letter'))
   await publisherOf(lost.url).deadLetters.discard(7)
