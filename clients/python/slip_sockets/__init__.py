@@ -24,16 +24,17 @@ from .errors import (BadRequest, BrokerError, Conflict, Denied, InvalidCommand, 
 from .events import Binary, Close, Event, Open, Text
 from .publisher import VERSION as __version__
 from .publisher import Publisher
-from .resources import (ChannelInfo, ConnectionCounts, ConnectionInfo, DeadLetter, Edge, Listing, Member,
-                        Page, Status, WholeDeadLetter)
+from .resources import (ChannelInfo, ConnectionCounts, ConnectionInfo, DeadLetter, Edge, Link, Listing, Member,
+                        Missed, Page, Process, Published, Status, WholeDeadLetter)
 from .webhook import (MEDIA_TYPE, Connection, Request, RequestHandler, Response, Server, Webhook,
                       parse_request, write_response)
 
 __all__ = [
     "BadRequest", "Binary", "BrokerError", "ChannelInfo", "Close", "Commands", "Conflict", "Connection",
     "ConnectionCounts", "ConnectionInfo", "DeadLetter", "Denied", "Edge", "Event", "InvalidCommand",
-    "InvalidRequest", "InvalidToken", "Listing", "MEDIA_TYPE", "Member", "NoSuchConnection", "NotApplied",
-    "NotFound", "Open", "Overloaded", "Page", "Publisher", "Request", "RequestHandler", "RequestRefused",
-    "Response", "Server", "SlipError", "Status", "Text", "TimedOut", "Unavailable", "UnexpectedAnswer",
-    "Unreachable", "Webhook", "WholeDeadLetter", "__version__", "parse_request", "write_response",
+    "InvalidRequest", "InvalidToken", "Link", "Listing", "MEDIA_TYPE", "Member", "Missed", "NoSuchConnection",
+    "NotApplied", "NotFound", "Open", "Overloaded", "Page", "Process", "Published", "Publisher", "Request",
+    "RequestHandler", "RequestRefused", "Response", "Server", "SlipError", "Status", "Text", "TimedOut",
+    "Unavailable", "UnexpectedAnswer", "Unreachable", "Webhook", "WholeDeadLetter", "__version__",
+    "parse_request", "write_response",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import email.utils
 import json
 import random
@@ -9,13 +10,14 @@ import secrets
 import ssl
 import time
 import urllib.parse
-from typing import Any, Iterable, Mapping, Optional, Type, TypeVar, Union
+from typing import Any, Iterable, Iterator, Mapping, Optional, Tuple, Type, TypeVar, Union
 
 from . import tokens
 from .commands import Bytes, Commands, binary_data, close_fields, text_data, to_json
-from .errors import BrokerError, InvalidCommand, UnexpectedAnswer, error_of
-from .resources import (ChannelInfo, ConnectionInfo, DeadLetter, Edge, Listing, Member, Page, Status,
-                        WholeDeadLetter, build, build_page, build_status)
+from .errors import BrokerError, InvalidCommand, NotFound, UnexpectedAnswer, error_of
+from .resources import (ChannelInfo, ConnectionInfo, DeadLetter, Edge, Listing, Member, Missed, Page,
+                        Process, Published, Status, WholeDeadLetter, build, build_followed,
+                        build_page, build_status)
 from .transport import Answer, Transport
 from .webhook import MEDIA_TYPE, Request, parse_request
 
@@ -23,6 +25,7 @@ VERSION = "0.1.0"
 TOKEN_LIFETIME_S = 60
 RETRY_FIRST_S, RETRY_LAST_S = 0.1, 5.0
 KEY_BYTES_MAX = 255
+SILENCE_S = 45.0  # the broker says something every 15 s
 
 T = TypeVar("T")
 
@@ -45,6 +48,10 @@ def _retry_after(text: Optional[str]) -> Optional[float]:
         return max(0.0, email.utils.parsedate_to_datetime(text).timestamp() - time.time())
     except (TypeError, ValueError):
         return None
+
+
+def _refusal(answer: Answer) -> BrokerError:
+    return error_of(answer.status, answer.body, _retry_after(answer.retry_after))
 
 
 class Publisher:
@@ -113,7 +120,7 @@ class Publisher:
         answer = self._transport.exchange(method, path, self._headers(content_type, key), body, timeout)
         if 200 <= answer.status < 300:
             return answer
-        raise error_of(answer.status, answer.body, _retry_after(answer.retry_after))
+        raise _refusal(answer)
 
     def _perform(self, method: str, path: str, content_type: Optional[str] = None,
                  body: Optional[bytes] = None, key: Optional[str] = None,
@@ -239,6 +246,27 @@ class Publisher:
     def status(self) -> Status:
         return build_status(self.call("GET", "/v1/status"))
 
+    def processes(self) -> Tuple[Process, ...]:
+        """The broker's processes, their links and figures, at this moment."""
+        return build_page(Process, self.call("GET", "/v1/processes")).items
+
+    def follow(self, channel: str, *, silence: float = SILENCE_S) -> Iterator[Union[Published, Missed]]:
+        """What is published from now on, for looking on: nothing is kept, and nobody waits for the
+        reader. Raises Unreachable when the broker ends it, and TimedOut after `silence` seconds
+        without a word. One attempt."""
+        kind, data = "message", ""
+        with contextlib.closing(self._transport.lines(
+                _path("channels", channel, "messages"), self._headers(None, None), self.timeout,
+                silence, _refusal)) as lines:
+            for line in lines:
+                if line.startswith("event: "):
+                    kind = line[len("event: "):]
+                elif line.startswith("data: "):
+                    data += line[len("data: "):]
+                elif not line and data:
+                    yield build_followed(kind, data)
+                    kind, data = "message", ""
+
     def dead_letters(self, *, connection: Optional[str] = None, state: Optional[str] = None,
                      limit: Optional[int] = None) -> Listing[DeadLetter]:
         """The newest first."""
@@ -252,7 +280,12 @@ class Publisher:
         return build(DeadLetter, self.call("POST", _path("dead-letters", str(number), "replay")))
 
     def discard_dead_letter(self, number: int) -> None:
-        self.call("DELETE", _path("dead-letters", str(number)))
+        """For good."""
+        try:
+            self.call("DELETE", _path("dead-letters", str(number)))
+        except NotFound as error:
+            if error.attempts == 1:  # else an attempt whose answer was lost has done it
+                raise
 
 
 def _key(key: Optional[str]) -> str:

@@ -3,10 +3,12 @@ ignored."""
 
 from __future__ import annotations
 
+import base64
 import dataclasses
+import json
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Callable, Generic, Iterator, Mapping, Optional, Tuple, Type, TypeVar
+from typing import Any, Callable, Generic, Iterator, Mapping, Optional, Tuple, Type, TypeVar, Union
 
 from .errors import UnexpectedAnswer
 
@@ -77,6 +79,42 @@ class Edge:
 
 
 @dataclass(frozen=True)
+class Link:
+    """Of a process to another."""
+
+    role: str  # "control", "router"
+    name: str
+    silent_ms: int
+    buffered_bytes: int
+
+
+@dataclass(frozen=True)
+class Process:
+    """A process of the broker; what it did not say in time is None."""
+
+    role: str  # "control", "edge", "router", "webhook-worker"
+    name: str
+    version: Optional[str]
+    clock: Optional[float]  # seconds of its own clock, for rates
+    metrics: Optional[Mapping[str, float]]
+    links: Tuple[Link, ...]
+
+
+@dataclass(frozen=True)
+class Published:
+    """A message to a channel, as who follows it is told."""
+
+    channel: str
+    published_at: datetime
+    data: Union[str, bytes]
+
+
+@dataclass(frozen=True)
+class Missed:
+    """Messages may be missing here."""
+
+
+@dataclass(frozen=True)
 class ConnectionCounts:
     opening: int
     open: int
@@ -133,6 +171,8 @@ def _value(name: str, value: Any) -> Any:
         return _time(value)
     if name in ("channels", "events") and isinstance(value, list):
         return tuple(value)
+    if name == "links":
+        return tuple(build(Link, link) for link in value)
     return value
 
 
@@ -155,3 +195,17 @@ def build_page(kind: Type[T], document: Any) -> Page[T]:
     if not isinstance(document, dict) or not isinstance(document.get("items"), list):
         raise UnexpectedAnswer("the answer is no page")
     return Page(tuple(build(kind, item) for item in document["items"]), document.get("next"))
+
+
+def build_followed(kind: str, data: str) -> Union[Published, Missed]:
+    """What an event of a followed channel says."""
+    if kind == "missed":
+        return Missed()
+    try:
+        document = json.loads(data)
+        message = build(Published, document)
+        if document.get("binary"):
+            return dataclasses.replace(message, data=base64.b64decode(document["data"], validate=True))
+        return message
+    except (TypeError, ValueError) as error:
+        raise UnexpectedAnswer(f"the event is no message: {error}") from None

@@ -12,7 +12,7 @@ import threading
 import time
 import urllib.parse
 from dataclasses import dataclass
-from typing import Any, Mapping, Optional, cast
+from typing import Any, Callable, Generator, Mapping, Optional, cast
 
 from .errors import TimedOut, UnexpectedAnswer, Unreachable
 
@@ -82,7 +82,8 @@ class _Line:
 
         connection.response_class = TimedResponse
 
-    def exchange(self, method: str, path: str, headers: Mapping[str, str], body: Optional[bytes]) -> Answer:
+    def request(self, method: str, path: str, headers: Mapping[str, str],
+                body: Optional[bytes]) -> http.client.HTTPResponse:
         connection = self.connection
         if connection.sock is None:
             connection.timeout = min(self.deadline.left(), CONNECT_TIMEOUT_S)
@@ -92,7 +93,14 @@ class _Line:
         connection.request(method, path, body, dict(headers))
         response = connection.getresponse()
         self.is_used = True
-        return Answer(response.status, response.headers.get("Retry-After"), _body_of(response))
+        return response
+
+    def exchange(self, method: str, path: str, headers: Mapping[str, str], body: Optional[bytes]) -> Answer:
+        return _answer_of(self.request(method, path, headers, body))
+
+
+def _answer_of(response: http.client.HTTPResponse) -> Answer:
+    return Answer(response.status, response.headers.get("Retry-After"), _body_of(response))
 
 
 def _body_of(response: http.client.HTTPResponse) -> bytes:
@@ -164,6 +172,35 @@ class Transport:
                 raise
             self._give_back(line)
             return answer
+
+    def lines(self, path: str, headers: Mapping[str, str], timeout: float, silence: float,
+              refusal: Callable[[Answer], Exception]) -> Generator[str, None, None]:
+        """The lines of an answer that does not end, on a connection of its own. Raises Unreachable
+        when it ends after all, TimedOut when nothing is said for `silence` seconds, and what
+        refusal() makes of another status than 200."""
+        line = self._new()
+        line.deadline.at = time.monotonic() + timeout
+        response: Optional[http.client.HTTPResponse] = None
+        try:
+            response = line.request("GET", self._prefix + path, headers, None)
+            if response.status != 200:
+                raise refusal(_answer_of(response))
+            rest = b""
+            while True:
+                line.deadline.at = time.monotonic() + silence
+                part = response.read1(PART_BYTES)
+                if not part:
+                    raise Unreachable("the broker ended the answer")
+                *whole, rest = (rest + part).split(b"\n")
+                for each in whole:
+                    yield each.decode("utf-8", "replace").rstrip("\r")
+        except (OSError, http.client.HTTPException) as error:
+            _translate(error)
+            raise
+        finally:
+            if response:
+                response.close()
+            line.connection.close()
 
 
 def _translate(error: BaseException) -> None:

@@ -11,7 +11,7 @@ import time
 
 import jwt
 import pytest
-from slip_sockets import (BadRequest, Commands, Conflict, Denied, InvalidCommand, NoSuchConnection,
+from slip_sockets import (BadRequest, Commands, Conflict, Denied, InvalidCommand, Missed, NoSuchConnection,
                           NotApplied, NotFound, Overloaded, Publisher, TimedOut, Unavailable,
                           UnexpectedAnswer, Unreachable, transport)
 
@@ -287,6 +287,100 @@ def test_pages_that_are_none(server, publisher, body):
     server.answers = [(200, {}, body)]
     with pytest.raises(UnexpectedAnswer):
         list(publisher.channels())
+
+
+def test_a_dead_letter_whose_discarding_was_answered_too_late_is_discarded(server, publisher):
+    gone = problem(404, "no-such-dead-letter")
+    server.answers = [hang_up, gone]
+    publisher.discard_dead_letter(7)
+    with pytest.raises(NotFound):
+        publisher.discard_dead_letter(7)
+    assert [(method, path) for method, path, *_ in server.seen] == [("DELETE", "/v1/dead-letters/7")] * 3
+
+
+@pytest.mark.parametrize("body", [b'{"items": [{"role": "edge"}]}', b'{"items": [{"role": "edge", "name": "x", "version": '
+                                  b'null, "clock": null, "metrics": null, "links": 7}]}'])
+def test_processes_that_are_none(server, publisher, body):
+    server.answers = [(200, {}, body)]
+    with pytest.raises(UnexpectedAnswer, match="no Process"):
+        publisher.processes()
+
+
+def message(data, **more):
+    document = {"channel": "x", "publishedAt": "2026-01-02T03:04:05.678Z", "data": data, **more}
+    return f"event: message\ndata: {json.dumps(document, ensure_ascii=False)}\n\n".encode()
+
+
+def streaming(*parts, step=1 << 20):
+    """Answers with these parts, a few bytes at a time, in chunks (RFC 9112 §7.1); an Event is waited for."""
+    def answer(handler):
+        handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")
+        for part in parts:
+            if isinstance(part, threading.Event):
+                part.wait(20)
+                continue
+            for at in range(0, len(part), step):
+                few = part[at:at + step]
+                handler.wfile.write(b"%x\r\n%b\r\n" % (len(few), few))
+        handler.wfile.write(b"0\r\n\r\n")
+
+    return answer
+
+
+def test_following_in_parts_of_lines(server, publisher):
+    server.answers = [streaming(b": watching\n\n" + message("grüße\n\ndata: x") + b":\n\nevent: missed\ndata: {}\n\n"
+                                + message("AP8=", binary=True), step=1)]
+    following = publisher.follow("a b/ü")
+    assert not server.seen, "nothing is asked before somebody listens"
+    text, missed, binary = next(following), next(following), next(following)
+    assert (text.channel, text.data, text.published_at.microsecond) == ("x", "grüße\n\ndata: x", 678000)
+    assert missed == Missed() and binary.data == b"\0\xff"
+    with pytest.raises(Unreachable, match="ended the answer"):
+        next(following)
+    ((_, path, headers, _),) = server.seen
+    assert path == "/v1/channels/a%20b%2F%C3%BC/messages" and headers["Authorization"].startswith("Bearer ")
+
+
+def test_following_ends_after_silence_but_not_because_of_the_reader(server, publisher):
+    more, never = threading.Event(), threading.Event()
+    server.answers = [streaming(message("one"), more, message("two"), never)]
+    following = publisher.follow("x", silence=0.3)
+    assert next(following).data == "one"
+    more.set()
+    time.sleep(0.5)
+    assert next(following).data == "two"
+    with pytest.raises(TimedOut):
+        next(following)
+    never.set()
+
+
+def test_following_is_refused_or_nonsense(server, publisher):
+    server.answers = [problem(503, "overloaded", **{"Retry-After": "2"})]
+    with pytest.raises(Overloaded) as raised:
+        next(publisher.follow("x"))
+    assert raised.value.retry_after == 2 and len(server.seen) == 1
+    for nonsense in (b"data: nonsense\n\n", b"data: []\n\n", message(7, binary=True), message("?", binary=True)):
+        server.answers = [streaming(nonsense)]
+        with pytest.raises(UnexpectedAnswer):
+            next(publisher.follow("x"))
+    server.answers = [babble]
+    with pytest.raises(UnexpectedAnswer):
+        next(publisher.follow("x"))
+
+
+def test_who_stops_following_hangs_up(server, publisher):
+    left = threading.Event()
+
+    def endless(handler):
+        handler.wfile.write(b"HTTP/1.1 200 OK\r\n\r\n" + message("one"))
+        handler.connection.settimeout(20)
+        if handler.connection.recv(1) == b"":
+            left.set()
+
+    server.answers = [endless]
+    for _ in publisher.follow("x"):
+        break
+    assert left.wait(20)
 
 
 def test_settings_are_checked():

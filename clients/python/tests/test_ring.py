@@ -7,6 +7,7 @@ import re
 import socket
 import subprocess
 import sys
+import threading
 import urllib.request
 
 import pytest
@@ -175,6 +176,40 @@ def test_reading(ring, publisher):
     assert publisher.channel("nobody").members == 0
     with pytest.raises(BadRequest):
         list(publisher.connections(limit=0))
+
+
+def test_processes(publisher):
+    processes = {each.role: each for each in publisher.processes()}
+    assert set(processes) == {"edge", "router", "webhook-worker", "control"}
+    edge = processes["edge"]
+    assert edge.metrics["slip_process_start_time_seconds"] > 0 and edge.clock > 0
+    assert {(link.role, link.name) for link in edge.links} == {
+        (role, processes[role].name) for role in ("router", "control")}
+
+
+def test_a_channel_is_followed(publisher):
+    """Everything from the first message told on, in order."""
+    heard = []
+
+    def follow():
+        for each in publisher.follow("a b/ü?"):
+            heard.append(each)
+            if each.data == "the end":
+                return
+
+    thread = threading.Thread(target=follow)
+    thread.start()
+    until(lambda: publisher.publish_text("a b/ü?", "again") or heard, "the first message")
+    publisher.publish_text("a b/ü?", "grüße\n\ndata: x")
+    publisher.publish_binary("a b/ü?", b"\0\xff")
+    publisher.publish_text("a b/ü?", "the end")
+    thread.join(20)
+    assert {each.channel for each in heard} == {"a b/ü?"}
+    assert [each.data for each in heard if each.data != "again"] == ["grüße\n\ndata: x", b"\0\xff", "the end"]
+    times = [each.published_at for each in heard]
+    assert times == sorted(times) and times[0].tzinfo is not None
+    with pytest.raises(BadRequest):
+        next(publisher.follow("x" * 257))
 
 
 def test_connections_that_are_none(publisher):
