@@ -58,7 +58,24 @@ static void append_option_words(struct buffer *text, unsigned int set)
             buffer_append_format(text, " --%s", option_specs[i].name);
 }
 
-/* A channel or a connection is asked of the broker, for at most two seconds. */
+/* A channel or a connection is asked of the broker, for at most two seconds. What it tells may come
+ * from strangers: it is compared and quoted, never expanded (as `compgen -W` would). Names that
+ * need escapes in JSON are not offered. Readline takes words apart at ':', '=' and '@', and wants
+ * what is behind the last of them. */
+static const char COMPLETION_HEAD[] =
+    "# _slip_offer COMMAND FIELD: the names that are listed so.\n"
+    "_slip_offer() {\n"
+    "    local each whole asked=(\"$1\") last='(([^ \\]|\\\\.)*)$'\n"
+    "    [[ ${COMP_LINE:0:COMP_POINT} =~ $last ]] && whole=${BASH_REMATCH[1]}\n"
+    "    local lead=${whole%\"${whole##*[:=@]}\"}\n"
+    "    [ \"$1\" != channels ] || asked+=(-- \"${whole//\\\\/}\")\n"
+    "    while IFS= read -r each; do\n"
+    "        printf -v each %q \"$each\"\n"
+    "        [[ $each != \"$whole\"* ]] || COMPREPLY+=(\"${each#\"$lead\"}\")\n"
+    "    done < <(slip --timeout 2 --limit 100 --json \"${asked[@]}\" 2>/dev/null |\n"
+    "        sed -n 's/^{\"'\"$2\"'\" *: *\"\\([^\"\\]*\\)\".*/\\1/p')\n"
+    "}\n\n";
+
 static const char COMPLETION_TAIL[] =
     "    local previous=${COMP_WORDS[COMP_CWORD-1]}\n"
     "    case $previous in\n"
@@ -67,6 +84,8 @@ static const char COMPLETION_TAIL[] =
     "    --audience) COMPREPLY=($(compgen -W 'control event' -- \"$word\")); return ;;\n"
     "    --state) COMPREPLY=($(compgen -W 'opening open closing waiting replayed' -- \"$word\")); "
     "return ;;\n"
+    "    --channel) _slip_offer channels channel; return ;;\n"
+    "    --connection) _slip_offer connections connectionId; return ;;\n"
     "    esac\n"
     "    if [[ $word == -* ]]; then\n"
     "        COMPREPLY=($(compgen -W \"$options\" -- \"$word\"))\n"
@@ -75,20 +94,16 @@ static const char COMPLETION_TAIL[] =
     "    elif [ \"$command\" = dead-letters ]; then\n"
     "        COMPREPLY=($(compgen -W 'list show replay discard' -- \"$word\"))\n"
     "    else\n"
-    "        local asked=''\n"
     "        case $command in\n"
-    "        connection | send | close | metadata)\n"
-    "            asked='connections --limit 100' ;;\n"
-    "        channel | publish | close-channel | tail) asked='channels --limit 100' ;;\n"
+    "        connection | send | close | metadata) _slip_offer connections connectionId ;;\n"
+    "        channel | publish | close-channel | tail) _slip_offer channels channel ;;\n"
     "        subscribe | unsubscribe)\n"
-    "            asked='channels --limit 100'\n"
-    "            [ \"$previous\" != \"$command\" ] || asked='connections --limit 100' ;;\n"
+    "            if [ \"$previous\" = \"$command\" ]; then\n"
+    "                _slip_offer connections connectionId\n"
+    "            else\n"
+    "                _slip_offer channels channel\n"
+    "            fi ;;\n"
     "        esac\n"
-    "        [ -n \"$asked\" ] || return\n"
-    "        local IFS=$'\\n'\n"
-    "        COMPREPLY=($(compgen -W \"$(eval \"slip --timeout 2 --color never $asked\" "
-    "2>/dev/null |\n"
-    "            sed -e 1d -e 's/ .*//')\" -- \"$word\"))\n"
     "    fi\n"
     "}\n"
     "complete -F _slip slip\n";
@@ -96,8 +111,9 @@ static const char COMPLETION_TAIL[] =
 void options_completion(struct buffer *text)
 {
     buffer_append_text(text, "# Completion for bash, printed by `slip completion`.\n"
-                             "# shellcheck shell=bash disable=SC2207\n"
-                             "_slip() {\n"
+                             "# shellcheck shell=bash disable=SC2207\n");
+    buffer_append_text(text, COMPLETION_HEAD);
+    buffer_append_text(text, "_slip() {\n"
                              "    local word=${COMP_WORDS[COMP_CWORD]} command='' each\n"
                              "    COMPREPLY=()\n"
                              "    local commands='");

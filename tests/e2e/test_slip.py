@@ -2,6 +2,7 @@
 
 import json
 import os
+import pty
 import re
 import select
 import signal
@@ -207,11 +208,14 @@ def test_help_manual_completion():
 
 def completed(ring, *words):
     """What bash offers for the last word."""
-    script = ('source <(slip completion); COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _slip; '
-              'printf "%s\\n" "${COMPREPLY[@]}"')
-    path = f"{os.path.dirname(SLIP)}:{os.environ['PATH']}"
-    return subprocess.run(["bash", "-c", script, "bash", *words], env=environment(ring, PATH=path), check=True,
+    script = ('source <(slip completion); COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMP_LINE=$*; '
+              'COMP_POINT=${#COMP_LINE}; _slip; printf "%s\\n" "${COMPREPLY[@]}"')
+    return subprocess.run(["bash", "-c", script, "bash", *words], env=completing(ring), check=True,
                           stdout=subprocess.PIPE, timeout=30).stdout.decode().split("\n")[:-1]
+
+
+def completing(ring):
+    return environment(ring, PATH=f"{os.path.dirname(SLIP)}:{os.environ['PATH']}")
 
 
 def test_completion_in_bash(ring):
@@ -222,7 +226,44 @@ def test_completion_in_bash(ring):
     assert completed(ring, "slip", "dead-letters", "re") == ["replay"]
     assert completed(ring, "slip", "close", me[:3]) == [me]
     assert completed(ring, "slip", "publish", "n") == ["news"]
+    assert completed(ring, "slip", "connections", "--channel", "n") == ["news"]
+    assert completed(ring, "slip", "subscribe", me, "ne") == ["news"]
     assert completed(ring, "slip", "token", "--audience", "e") == ["event"]
+
+
+def test_completion_runs_nothing_that_a_channel_is_called(ring, tmp_path):
+    """Names come from strangers: bash would expand them, and readline takes them apart."""
+    trap = tmp_path / "sprung"
+    names = [f"$(touch${{IFS}}{trap})", f"`touch</dev/null>{trap}`", "room:1;id", "*", 'quo"te']
+    opened(ring, *names)
+    offered = completed(ring, "slip", "publish", "")
+    assert not trap.exists() and len(offered) == len(names) - 1, offered
+    # As bash reads them: one word each, and the name.
+    read = subprocess.run(["bash", "-c", f"printf '%s\n' {' '.join(offered)}"], cwd=tmp_path, check=True,
+                          stdout=subprocess.PIPE).stdout.decode().splitlines()
+    assert sorted(read) == sorted(names[:-1]) and not trap.exists()
+
+
+def test_completion_at_the_keyboard(ring):
+    """Tab, in a bash of its own: a name with a colon is found from both sides of it."""
+    opened(ring, "room:1", "a b")
+    for keys, line in (("slip publish ro\t", "room:1"), ("slip publish room:\t", "room:1"), ("slip publish a\t", r"a\ b"),
+                       ("slip publish a\\ \t", r"a\ b")):
+        main, side = pty.openpty()
+        with subprocess.Popen(["bash", "--norc", "--noprofile", "-i"], env={**completing(ring), "TERM": "dumb", "PS1": ""},
+                              stdin=side, stdout=side, stderr=side, start_new_session=True) as shell:
+            os.close(side)
+            # Ctrl-A, and the line is what echo is told.
+            os.write(main, f"source <(slip completion)\n{keys}\x01printf '<%s>' '\x05'\nexit\n".encode())
+            said = b""
+            while select.select([main], [], [], 20)[0]:
+                try:
+                    said += os.read(main, 65536)
+                except OSError:  # the shell has ended
+                    break
+            assert shell.wait(20) == 0
+        os.close(main)
+        assert f"<slip publish {line} >" in said.decode(), (keys, said)
 
 
 # ---- tail ----
