@@ -18,6 +18,7 @@ from harness.stack import SECRET, Stack  # noqa: E402
 from harness.wait import until  # noqa: E402
 from snippets import extract  # noqa: E402
 
+BUILD = os.environ["SLIP_BUILD"]
 INTERPRETERS = {".mjs": "node", ".py": "/usr/bin/python3"}
 
 
@@ -35,6 +36,8 @@ class Guide:
         self.folder = folder
         self.port = free_port()
         self.programs = extract(page, folder)
+        for name, target in (("build", BUILD), ("clients", os.path.join(ROOT, "clients"))):
+            os.symlink(target, os.path.join(folder, name))  # it looks like the clone
         self.used = set()
         self.url = f"http://127.0.0.1:{self.port}/"
         self.ring = Stack(postgres, TARGET_URL=self.url, LOG_LEVEL="debug")
@@ -57,13 +60,18 @@ class Guide:
         assert done.returncode == 0, done.stdout
         return done.stdout
 
+    def compile(self, path):
+        """By the page's own command; what is to be started."""
+        assert not self.run("bash", self.path("compile.sh")), "the compiler has something to say"
+        return [path.removesuffix(".c")]
+
     def start(self, name):
         """Makes a program the backend; it is stopped after the test."""
         path = self.path(name)
+        program = self.compile(path) if name.endswith(".c") else [INTERPRETERS[os.path.splitext(name)[1]], path]
         log = open(path + ".log", "w+", encoding="utf-8")  # pylint: disable=consider-using-with
         self.backend = subprocess.Popen(  # pylint: disable=consider-using-with
-            [INTERPRETERS[os.path.splitext(name)[1]], path], cwd=self.folder, env=self.environment,
-            stdout=log, stderr=subprocess.STDOUT)
+            program, cwd=self.folder, env=self.environment, stdout=log, stderr=subprocess.STDOUT)
 
         def listens():
             log.seek(0)

@@ -136,6 +136,32 @@ def test_a_repetition_is_recognised_in_the_database(guide):
     assert acts == [[["3"]], [], [], [["4"]], [["0"]], []]
 
 
+def test_who_is_busy_says_so_and_loses_nothing(guide):
+    guide.start("busy.mjs")
+    clients = [guide.ring.connect() for _ in range(6)]
+    for client in clients:
+        client.send("one")
+    for client in clients:
+        client.send("two")
+    for client in clients:
+        assert client.receive_many(2) == ["done: one", "done: two"]
+    assert guide.ring.worker.metric("slip_webhook_requests_total", outcome="busy") > 0, "nobody was told to wait"
+    assert guide.ring.query("select count(*) from {s}.dead_letters") == [["0"]]
+
+
+def test_only_the_newest_is_told(guide):
+    guide.start("newest.mjs")
+    client = guide.ring.connect()
+    for price in range(1, 101):
+        assert fetch(f"{guide.url}price?is={price}", "POST") == "noted\n"
+    told = [int(client.receive())]
+    while told[-1] != 100:
+        told.append(int(client.receive()))
+    assert told == sorted(set(told)) and len(told) < 50
+    fetch(f"{guide.url}price?is=7", "POST")
+    assert client.receive() == "7"
+
+
 def test_a_backend_is_tested_without_a_broker(guide):
     output = guide.run("node", "--test", guide.path("backend.test.mjs"))
     assert "# pass 2" in output and "# fail 0" in output, output
