@@ -45,6 +45,7 @@ class Guide:
             **os.environ, "PORT": str(self.port), "JWT_SECRET": SECRET, "LOGIN_SECRET": SECRET[::-1],
             "CONTROL_API": f"http://127.0.0.1:{self.ring.rest_ports[0]}",
             "PYTHONPATH": os.path.join(ROOT, "clients", "python"),
+            "SLIP_SOCKETS": ROOT, "BUILD_DIR": BUILD,
         }
         self.backend = None
 
@@ -55,7 +56,7 @@ class Guide:
 
     def run(self, *command):
         """Runs a program to its end; what it says."""
-        done = subprocess.run(command, cwd=self.folder, env=self.environment, text=True, timeout=60,
+        done = subprocess.run(command, cwd=self.folder, env=self.environment, text=True, timeout=120,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
         assert done.returncode == 0, done.stdout
         return done.stdout

@@ -19,5 +19,6 @@ def extract(page, folder):
     library = os.path.join(ROOT, "clients", "js")
     os.mkdir(packages)
     os.symlink(library, os.path.join(packages, "slip-sockets-client"))
-    os.symlink(os.path.join(library, "node_modules", "jose"), os.path.join(packages, "jose"))
+    for package in ("jose", "ws"):
+        os.symlink(os.path.join(library, "node_modules", package), os.path.join(packages, package))
     return set(programs)

@@ -167,5 +167,10 @@ def test_a_backend_is_tested_without_a_broker(guide):
     assert "# pass 2" in output and "# fail 0" in output, output
 
 
+def test_a_backend_is_tested_with_a_broker_of_its_own(guide):
+    output = guide.run("node", "--test", guide.path("whole.test.mjs"))
+    assert "# pass 1" in output and "# fail 0" in output, output
+
+
 def test_every_program_of_the_page_was_run(shared_guide):
     assert shared_guide.used == shared_guide.programs
