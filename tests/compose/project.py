@@ -51,6 +51,14 @@ class Container:
     def exec(self, *words, check=True):
         return self.project.docker("exec", self.id, *words, check=check)
 
+    def metric(self, name, **labels):
+        """The sum of its series that have these labels; 0 when there is none."""
+        page = self.exec("bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/9100; "
+                         r"printf 'GET /metrics HTTP/1.0\r\n\r\n' >&3; cat <&3").stdout
+        wanted = {f'{label}="{value}"' for label, value in labels.items()}
+        return sum(float(value) for shown, value in re.findall(rf"^{name}(?:{{(.*)}})? (\S+)$", page, re.MULTILINE)
+                   if wanted <= set(shown.split(",")))
+
     def edge_id(self):
         """An edge's; the last one, if it was started several times."""
         found = re.findall(r"program=slip-edge id=(\S+) ", self.log())
@@ -98,9 +106,10 @@ class Project:
 
     def compose(self, *words, check=True):
         """As typed in the root of the repository."""
-        return self._typed("docker-compose", *words, check=check)
+        return self.typed("docker-compose", *words, check=check)
 
-    def _typed(self, *words, check=True):
+    def typed(self, *words, check=True):
+        """In the root of the repository."""
         began = time.monotonic()
         environment = {name: value for name, value in self.engine.environment.items()
                        if not name.startswith("COMPOSE_") or name == "COMPOSE_HTTP_TIMEOUT"}
@@ -123,7 +132,7 @@ class Project:
         self.up("--no-deps", "--force-recreate", service)
 
     def roll(self, service, check=True):
-        return self._typed("deploy/docker-roll", service, check=check)
+        return self.typed("deploy/docker-roll", service, check=check)
 
     # ---- containers ----
 

@@ -1,8 +1,10 @@
 """What the containers may do, who reaches them, and how HAProxy treats clients."""
 
 import hashlib
+import json
 import os
 import re
+import signal
 import socket
 import ssl
 import subprocess
@@ -10,7 +12,7 @@ import subprocess
 import pytest
 import yaml
 
-from harness.backend import Backend
+from harness.backend import Backend, Reply
 from harness.client import Client, Gone, Refused
 from harness.ports import free_port
 from harness.rest import Rest
@@ -22,6 +24,8 @@ HOW_THEY_END = {"haproxy": (0, 143)}  # the latter by the signal
 # What compose.yaml decides itself: in a container there is nothing to choose.
 FIXED = {"ADMIN_LISTEN", "ROUTER_LISTEN", "CONTROL_LINK_LISTEN", "CONTROL_PUBLISH_LISTEN", "CONTROL_LISTEN",
          "EDGE_LISTEN", "DATABASE_PASSWORD", "JWT_SECRET"}
+# Not for the programs: for name servers, and for `slip` in control's container.
+BESIDES = {"RES_OPTIONS", "CONTROL_URL", "SLIP_METRICS"}
 
 
 class Here:
@@ -100,7 +104,7 @@ def test_every_setting_can_be_given():
                  for name in services[service]["environment"]}
         wanted = {name for name, programs in settings().items() if programs & {word, "ALL"}}
         assert wanted - FIXED <= names, (service, wanted - FIXED - names)
-        assert names <= wanted | {"RES_OPTIONS"}, (service, names - wanted)
+        assert names <= wanted | BESIDES, (service, names - wanted)
 
 
 def test_the_example_names_nothing_that_is_not_there():
@@ -112,6 +116,26 @@ def test_the_example_names_nothing_that_is_not_there():
     own = {"COMPOSE_FILE", "COMPOSE_PROJECT_NAME", "COMPOSE_PROFILES"}
     assert {"TARGET_URL", "JWT_SECRET_FILE", "POSTGRES_PASSWORD_FILE"} <= names
     assert names - own <= known, names - own - known
+
+
+def read(*words):
+    with open(os.path.join(ROOT, *words), encoding="utf-8") as file:
+        return file.read()
+
+
+def test_the_example_has_everything_with_its_default():
+    example = dict(re.findall(r"^# ([A-Z_]+)=(.*)$", read("deploy", ".env.example"), re.MULTILINE))
+    defaults = dict(re.findall(r"\$\{([A-Z_]+):-([^}]+)\}", read("deploy", "compose.yaml")))
+    defaults |= dict(re.findall(r'^export ([A-Z_]+)="\$\{\1:-([^}$]+)\}"', read("deploy", "haproxy", "start"), re.MULTILINE))
+    assert len(defaults) > 20 and "HAPROXY_MAXCONN" in example
+    assert {name: example.get(name) for name in defaults} == defaults
+    programs = dict(re.findall(r"^\| `([A-Z_]+)` \| [^|]+ \| `([^`]+)`", read("docs", "configuration.md"), re.MULTILINE))
+    shared = programs.keys() & example.keys() - defaults.keys()
+    assert "DRAIN_SECONDS" in shared
+    assert {name: example[name] for name in shared} == {name: programs[name] for name in shared}
+    table = set(re.findall(r"`([A-Z_]+)`", read("docs", "docker.md").partition("| setting of `.env`")[2].partition("\n\n")[0]))
+    assert table - {"PEER_TIMEOUT", "CLOSE_TIMEOUT", "TARGET_URL", "JWT_SECRET_FILE", "POSTGRES_PASSWORD_FILE",
+                    "COMPOSE_PROFILES"} <= example.keys()
 
 
 @pytest.mark.parametrize("name", ["TARGET_URL", "JWT_SECRET_FILE", "POSTGRES_PASSWORD_FILE"])
@@ -156,8 +180,9 @@ def test_the_image(here):
     docker, project = here.project.docker, here.project
     base, ours = (int(docker("image", "inspect", "-f", "{{.Size}}", name).stdout)
                   for name in ("debian:bookworm-slim", project.image()))
+    print(f"runtime image: {ours / 1e6:.1f} MB, of which {base / 1e6:.1f} MB are Debian's")
     assert ours - base < 40e6, (base, ours)
-    for program in PROGRAMS.values():
+    for program in (*PROGRAMS.values(), "slip"):
         assert docker("run", "--rm", project.image(), program, "--version").stdout == f"{program} {VERSION}\n"
     label = '{{index .Config.Labels "org.opencontainers.image.version"}}'
     for image in (project.image(), project.image("haproxy"), project.image("chat")):
@@ -182,11 +207,22 @@ def test_containers_may_do_nothing(here):
     assert seen == set(SERVICES)
 
 
+def test_secrets_are_nowhere_but_in_files(here):
+    """And only where they are needed."""
+    needed = {"jwt_secret": {"control", "webhook-worker", "chat"}, "postgres_password": {"control", "router", "postgres"}}
+    for name, services in needed.items():
+        secret = here.project.secret(name)
+        assert len(secret) > 40
+        for container in here.project.containers():
+            assert secret not in str(container.inspect()), (container.name, name)
+            shown = container.exec("cat", f"/run/secrets/{name}", check=False).stdout
+            assert shown == (secret if container.service in services else ""), (container.name, name)
+
+
 def test_nobody_waits_for_the_health_checks_in_vain(here):
     for container in here.project.containers():
-        if container.service != "chat":
-            until(lambda container=container: container.inspect()["State"]["Health"]["Status"] == "healthy",
-                  f"{container.name} to be healthy", 60)
+        until(lambda container=container: container.inspect()["State"]["Health"]["Status"] == "healthy",
+              f"{container.name} to be healthy", 60)
 
 
 def test_the_images_own_health_check(here):
@@ -224,16 +260,21 @@ def connects(here, network, targets):
     return {(host, int(port)) for host, port in map(str.split, done.stdout.splitlines())}
 
 
-def test_backends_reach_the_rest_api_and_nothing_else(here):
-    targets = []
+def test_backends_reach_haproxy_and_figures_of_workers(here):
+    """And nothing else of anybody, by name or by address."""
+    ports = {"postgres": (5432,), "edge": (8080, 9100), "router": (7100, 9100), "control": (8081, 7200, 7201, 9100),
+             "webhook-worker": (9100,), "haproxy": (8080, 8443, 8081, 8082, 9100)}
+    targets, allowed = [], set()
     for container in here.project.containers():
-        for service, port in (("postgres", 5432), ("edge", 8080), ("edge", 9100), ("router", 7100), ("router", 9100),
-                              ("control", 8081), ("control", 7200), ("control", 9100)):
-            if container.service == service:
-                addresses = [network["IPAddress"] for network in container.inspect()["NetworkSettings"]["Networks"].values()]
-                targets += [(host, port) for host in (service, *addresses)]
-    assert len(targets) > 20
-    assert connects(here, "backend", [("slip-sockets", 8081), *targets]) == {("slip-sockets", 8081)}
+        networks = container.inspect()["NetworkSettings"]["Networks"]
+        shared = networks.get(f"{here.project.name}_backend", {}).get("IPAddress")
+        for host in (container.service, *(network["IPAddress"] for network in networks.values())):
+            found = [(host, port) for port in ports.get(container.service, ())]
+            targets += found
+            if shared and host in (container.service, shared):
+                allowed.update(found)
+    assert len(targets) > 30 and len(allowed) == 12
+    assert connects(here, "backend", [("slip-sockets", 8081), *targets]) == {("slip-sockets", 8081), *allowed}
 
 
 def test_each_network_is_what_it_is_for(here):
@@ -353,6 +394,66 @@ def test_limits_of_one_address(here, addresses):
     here.wait_ready()
 
 
+# ---- looking inside ----
+
+def test_slip_in_controls_container(here):
+    """Without a setting: control's address, the secret, and where the metrics are."""
+    client = here.client()
+    here.backend.wait_for("OPEN")
+    connection = here.backend.requests[-1].connection
+    control = here.project.one("control")
+    until(lambda: connection in control.exec("slip", "connections", "--json").stdout, "the connection in a list")
+    top = json.loads(control.exec("slip", "top", "--json", "--count", "1").stdout)
+    assert sorted(process["kind"] for process in top["processes"] if process["up"]) == sorted(PROGRAMS), top
+    control.exec("slip", "send", connection, "hello")
+    assert client.receive() == "hello"
+    client.close()
+
+
+def test_a_prometheus_in_links_finds_every_replica(here):
+    """By the names and ports of prometheus-compose.yml."""
+    here.project.up(edge=2)
+    here.project.wait_ready()
+    jobs = yaml.safe_load(read("deploy", "prometheus", "prometheus-compose.yml"))["scrape_configs"]
+    found = {job["job_name"]: job["dns_sd_configs"][0] for job in jobs}
+    assert {job: config["names"] for job, config in found.items()} == {
+        program: [service] for service, program in PROGRAMS.items()}
+    script = "".join(f"for address in $(getent ahostsv4 {config['names'][0]} | sed -n 's/ *STREAM.*//p'); do "
+                     f"exec 3<>/dev/tcp/$address/{config['port']}; printf 'GET /metrics HTTP/1.0\\r\\n\\r\\n' >&3; "
+                     f"echo {job} $(grep -c ^slip_ <&3); done; " for job, config in found.items())
+    done = here.project.docker("run", "--rm", "--network", f"{here.project.name}_links", "debian:bookworm-slim",
+                               "bash", "-c", script)
+    scraped = [line.split() for line in done.stdout.splitlines()]
+    assert sorted(job for job, _ in scraped) == sorted([*PROGRAMS.values(), "slip-edge"]), done.stdout
+    assert all(int(series) > 50 for _, series in scraped), done.stdout
+
+
+def test_dead_letters_survive_the_database(here):
+    """With the commands of docs/docker.md."""
+    commands = re.findall(r"^docker compose (exec -T postgres (?:pg_dump|psql) .*)$", read("docs", "docker.md"), re.MULTILINE)
+    assert len(commands) == 2
+    here.backend.on("TEXT", lambda *_: Reply(400, b"no"))
+    client = here.client()
+    client.send("unwanted")
+    sql = 'select idempotency_key, events::text from "slip-sockets".dead_letters order by id'
+    kept = until(lambda: here.project.psql(sql), "the dead letter")
+    here.project.typed("bash", "-c", f"docker-compose {commands[0]}")
+    here.project.compose("stop", "router")
+    here.project.psql('drop schema "slip-sockets" cascade')
+    here.project.compose("start", "router")
+    here.project.wait_ready()
+    until(lambda: here.project.psql("select to_regclass('\"slip-sockets\".dead_letters')") != [[""]], "the tables")
+    here.project.typed("bash", "-c", f"docker-compose {commands[1]}")
+    assert here.project.psql(sql) == kept
+    here.backend.handlers.clear()
+    control = here.project.one("control")
+    assert "is going to be replayed" in control.exec("slip", "dead-letters", "replay", "--all").stdout
+    until(lambda: '"replayed"' in control.exec("slip", "dead-letters", "--json").stdout, "the replay")
+    client.close()
+
+
+# ---- stopping ----
+
 def test_a_draining_edge_gets_no_new_clients(here):
     """It keeps its own until it closes them; whoever comes goes to another."""
     here.project.set(CLOSE_TIMEOUT="6s")  # as long as it waits for its clients, which do not answer at first
@@ -434,3 +535,23 @@ def test_stopping_all_is_in_order(here):
     here.project.compose("start")
     here.wait_ready()
     here.client().close()
+
+
+def test_ctrl_c(here):
+    """`docker-compose up` in a terminal, and back."""
+    here.project.compose("stop")
+    with subprocess.Popen(["docker-compose", "up", "--no-build"], cwd=here.project.folder, env=here.project.engine.environment,
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as up:
+        try:
+            until(lambda: {container.service for container in here.project.containers()} == set(SERVICES), "all to be there")
+            here.wait_ready()
+            client = here.client()
+            up.send_signal(signal.SIGINT)
+            assert client.expect_close()[0] == 1001
+            said = up.communicate(timeout=60)[0]
+        finally:
+            up.kill()
+    assert "program=slip-edge" in said and "Gracefully stopping" in said, said[-2000:]
+    for container in here.project.containers(running=False):
+        state = container.inspect()["State"]
+        assert not state["Running"] and state["ExitCode"] in HOW_THEY_END.get(container.service, (0,)), (container.name, state)
