@@ -116,20 +116,21 @@ static int waiting_letters(struct tool *tool, struct buffer *ids)
     return code;
 }
 
-/* The oldest first, as they came; what fails does not hold up the others. */
+/* The oldest first, as they came; what fails does not hold up the others, and is the code in the
+ * end. */
 static int change_all(struct tool *tool, bool is_replay)
 {
     struct buffer ids = {0};
-    int code = waiting_letters(tool, &ids);
+    int code = waiting_letters(tool, &ids), done = EXIT_DONE;
 
-    for (size_t end = ids.length; code == EXIT_DONE && end > 0;) {
+    for (size_t end = code == EXIT_DONE ? ids.length : 0;
+         end > 0 && done != EXIT_DENIED && done != EXIT_AWAY;) {
         size_t start = end - 1;
         while (start > 0 && ids.data[start - 1] != '\n')
             start--;
         char *id = span_dup(span_of(ids.data + start, end - 1 - start));
-        int failed = change_letter(tool, is_replay, id);
-        if (failed == EXIT_DENIED || failed == EXIT_AWAY)
-            code = failed;
+        done = change_letter(tool, is_replay, id);
+        code = code == EXIT_DONE ? done : code;
         free(id);
         end = start;
     }

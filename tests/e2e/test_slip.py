@@ -7,6 +7,7 @@ import re
 import select
 import signal
 import subprocess
+import threading
 
 import jwt
 import pytest
@@ -128,6 +129,35 @@ def test_dead_letters(ring):
     for letter in slip(ring, "dead-letters", "--json").json:
         assert slip(ring, "dead-letters", "discard", str(letter["id"])).code == 0
     assert slip(ring, "dead-letters", "--json").json == []
+
+
+def test_all_dead_letters_but_one(ring):
+    """What cannot be discarded holds up no other, and the exit code tells of it."""
+    ring.backend.on("TEXT", lambda *_: Reply(400))
+    client, me = opened(ring)
+    for count, text in enumerate(("one", "two", "three"), 1):
+        client.send(text)
+        until(lambda count=count: len(slip(ring, "dead-letters", "--json", "--connection", me).json) == count, "a letter")
+    ids = [str(letter["id"]) for letter in slip(ring, "dead-letters", "--json", "--connection", me).json]
+    busy, *others = reversed(ids)  # the oldest first
+    began, may_end = threading.Event(), threading.Event()
+
+    def slow(*_):
+        began.set()
+        may_end.wait(15)
+        return []
+
+    ring.backend.on("TEXT", slow)
+    assert slip(ring, "dead-letters", "replay", busy).code == 0
+    assert began.wait(20)
+    done = slip(ring, "dead-letters", "discard", "--all", "--connection", me)
+    assert done.code == 3 and done.out.split("\n") == [f"{letter} is discarded" for letter in others] + [""], done
+    assert len(done.err.splitlines()) == 1, done
+    may_end.set()
+    until(lambda: [letter["state"] for letter in slip(ring, "dead-letters", "--json", "--connection", me).json] == [
+        "replayed"], "the replay")
+    assert slip(ring, "dead-letters", "discard", busy).code == 0
+    assert slip(ring, "dead-letters", "discard", "--all").code == 0
 
 
 def test_token(ring):
