@@ -306,10 +306,12 @@ enum slip_result slip_publisher_call(struct slip_publisher *publisher, const cha
                                      const char *path, const char *body, char **ret_body,
                                      size_t *ret_length, struct slip_error *error);
 
-/* Reads an answer that does not end, until on_data returns false (SLIP_STOPPED) or it ends after
- * all: SLIP_UNREACHABLE, and what was said before is not said again. One attempt; timeout_ms is for
- * the time until the answer begins, and for any silence of `silence_ms`. on_data is called also
- * about once a second without data (length 0). */
+/* Reads an answer that does not end: server-sent events of "/v1/channels/{}/messages", to follow a
+ * channel. It goes on until on_data returns false (SLIP_STOPPED), until nothing was said for
+ * `silence_ms` (SLIP_TIMED_OUT; the broker says something every 15 s), or until it ends after all
+ * (SLIP_UNREACHABLE); what was said before is not said again. One attempt; timeout_ms is for the
+ * time until the answer begins. on_data gets what has come, not whole lines, and is called about
+ * once a second without data (length 0) too. */
 enum slip_result
 slip_publisher_stream(struct slip_publisher *publisher, const char *path, int64_t silence_ms,
                       bool (*on_data)(void *context, const char *data, size_t length),

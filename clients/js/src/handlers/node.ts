@@ -8,6 +8,7 @@ export interface NodeRequest {
   method?: string | undefined
   headers: Record<string, string | string[] | undefined>
   complete: boolean
+  httpVersionMajor: number
   readableDidRead: boolean
   iterator(options: { destroyOnReturn: boolean }): AsyncIterableIterator<unknown>
   /** What a body parser in front has left. */
@@ -63,8 +64,8 @@ export function answerToNode<Metadata, Binary extends boolean>(
 
 /** Writes an answer. */
 export function writeAnswer(request: NodeRequest, response: NodeResponse, { status, headers, body }: Answer): void {
-  // What was not read is not waited for.
-  if (!request.complete) response.setHeader('Connection', 'close')
+  // What was not read is not waited for. HTTP/2 has streams for that, and no such field.
+  if (!request.complete && request.httpVersionMajor === 1) response.setHeader('Connection', 'close')
   response.writeHead(status, { ...headers, 'Content-Length': String(encoder.encode(body).length) })
   response.end(body)
 }

@@ -100,6 +100,7 @@ test('node:http and Express: a body that is too long is refused, told or not, an
 })
 
 test('node:http2: its compatible form', async (t) => {
+  const warned = t.mock.method(process, 'emitWarning')
   const server = http2.createServer(nodeHandler(publisher, chat))
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
   const session = http2.connect(`http://127.0.0.1:${server.address().port}`)
@@ -115,6 +116,7 @@ test('node:http2: its compatible form', async (t) => {
   }
   assert.deepEqual(await ask(JSON.stringify(one([open()]))), [200, '{"events":[{"type":"ACCEPT","connectionId":"c"}]}'])
   assert.deepEqual(await ask('x'.repeat(3000)), [413, 'Body too large'])
+  assert.deepEqual(warned.mock.calls.map((call) => call.arguments[0]), [], 'no field that HTTP/2 does not know')
 })
 
 test('node:http: a client that goes away in the middle ends in onError', async (t) => {
