@@ -1,8 +1,10 @@
 """The publisher, against a server that answers what the test says."""
 
+import contextlib
 import email.utils
 import json
 import os
+import re
 import socket
 import ssl
 import subprocess
@@ -11,7 +13,7 @@ import time
 
 import jwt
 import pytest
-from slip_sockets import (BadRequest, Commands, Conflict, Denied, InvalidCommand, Missed, NoSuchConnection,
+from slip_sockets import (BadRequest, BrokerError, Commands, Conflict, Denied, InvalidCommand, Missed, NoSuchConnection,
                           NotApplied, NotFound, Overloaded, Publisher, TimedOut, Unavailable,
                           UnexpectedAnswer, Unreachable, transport)
 
@@ -73,6 +75,30 @@ def test_every_single_command(server, publisher):
     keys = [headers["Idempotency-Key"] for _, _, headers, _ in server.seen]
     assert len(set(keys)) == len(keys), "each request has a key of its own"
     assert server.connections == 1, "the connection is kept"
+
+
+def test_there_is_a_method_for_every_operation_of_openapi_json(server, publisher):
+    with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../../control/openapi.json"),
+              encoding="utf-8") as file:
+        paths = json.load(file)["paths"]
+    operations = {(method.upper(), path) for path, each in paths.items()
+                  for method in each.keys() & {"get", "put", "post", "delete"}}
+    for call in (
+            lambda: publisher.send([]), publisher.status, publisher.processes, lambda: publisher.connection("c"),
+            lambda: publisher.send_text("c", ""), lambda: publisher.close("c"), lambda: publisher.set_metadata("c", 1),
+            lambda: publisher.subscribe("c", "x"), lambda: publisher.unsubscribe("c", "x"),
+            lambda: publisher.channel("x"), lambda: publisher.publish_text("x", ""),
+            lambda: publisher.close_channel("x"), lambda: publisher.dead_letter(1),
+            lambda: publisher.replay_dead_letter(1), lambda: publisher.discard_dead_letter(1),
+            lambda: list(publisher.connections()), lambda: list(publisher.channels()),
+            lambda: list(publisher.members("x")), lambda: list(publisher.dead_letters()),
+            lambda: list(publisher.edges()), lambda: list(publisher.follow("x"))):
+        with contextlib.suppress(BrokerError):  # {} is no good answer to most of them
+            call()
+    asked = {(method, path) for method, path in operations
+             if any(method == seen and re.fullmatch(re.sub(r"{\w+}", "[^/]+", path), where.partition("?")[0])
+                    for seen, where, *_ in server.seen)}
+    assert operations - asked == {("GET", "/v1/openapi.json")}
 
 
 @pytest.mark.parametrize("answer, kind, kind_of_problem", [

@@ -1,5 +1,6 @@
 // The publisher against an HTTP server that stands in for control: what it asks, how it fails, when it asks again.
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { jwtVerify } from 'jose'
 import * as slip from 'slip-sockets-client'
@@ -164,6 +165,27 @@ test('resources ask what docs/rest.md says', async (t) => {
   assert.equal(requests.at(-1).url, '/prefix/v1/status')
   await connections.sendText('c', 'hi', { idempotencyKey: 'mine' })
   assert.equal(requests.at(-1).headers['idempotency-key'], 'mine')
+})
+
+test('there is a method for every operation of openapi.json', async () => {
+  const { paths } = JSON.parse(readFileSync(new URL('../../../../control/openapi.json', import.meta.url), 'utf8'))
+  const METHODS = new Set(['get', 'put', 'post', 'delete'])
+  const left = new Map(Object.entries(paths).flatMap(([path, operations]) => Object.keys(operations).filter((name) => METHODS.has(name))
+    .map((name) => [`${name.toUpperCase()} ${path}`, new RegExp(`^${name} http://x${path.replaceAll(/\{\w+\}/g, '[^/]+')}$`, 'i')])))
+  const fetch = async (url, { method = 'GET' }) => {
+    for (const [operation, pattern] of left) if (pattern.test(`${method} ${url.replace(/\?.*/, '')}`)) left.delete(operation)
+    return new Response('{"items":[],"next":null}')
+  }
+  const publisher = publisherOf('http://x', { fetch })
+  const { connections, channels, deadLetters } = publisher
+  const walked = [connections.list(), channels.list(), channels.members('x'), deadLetters.list(), publisher.edges(), channels.follow('x')]
+  await Promise.all([
+    publisher.send([]), publisher.status(), publisher.processes(),
+    connections.get('c'), connections.sendText('c', ''), connections.close('c'), connections.setMetadata('c', 1), connections.subscribe('c', 'x'),
+    connections.unsubscribe('c', 'x'), channels.get('x'), channels.publishText('x', ''), channels.close('x'), deadLetters.get(1), deadLetters.replay(1), deadLetters.discard(1),
+    ...walked.map((listing) => listing[Symbol.asyncIterator]().next().catch(() => {})),
+  ])
+  assert.deepEqual([...left.keys()], ['GET /v1/openapi.json'])
 })
 
 test('what cannot stand in a path is not asked for', async (t) => {
