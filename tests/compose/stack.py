@@ -9,12 +9,17 @@ import time
 
 from backend import Backend, Connection
 from harness.ports import free_port
+from harness.wait import until
 from load import Load
 from remote import Remote
 from ring import Expectation, Ring
 
 BACK_SECONDS = 20.0  # a client that was dropped is in again by then, on any machine
 SLACK_SECONDS = 3.0  # what a stop took may be seen a little later
+# What a replica has done when HAProxy and its peers have found it; under load it takes a moment.
+WORK = {"edge": ("slip_handshakes_total", {"outcome": "accepted"}), "router": ("slip_link_peers", {"peer": "edge"}),
+        "webhook-worker": ("slip_webhook_requests_total", {"outcome": "ok"}),
+        "control": ("slip_rest_requests_total", {"status": "2xx"})}
 
 
 class OpenBackend(Backend):
@@ -94,7 +99,7 @@ class Stack(Ring):
         self.expect.older_repeats = True  # routers are stopped
         self.expect.lost_seconds = 3.0    # a kill by command is not the moment of the call
         self.problems, self.overloads, self.down, self.lived, self.baseline = [], 0, set(), set(), {}
-        self.stops, self.clients = [], 0
+        self.stops, self.clients, self.touched = [], 0, set()
         ws_port, rest_port, backend_port = free_port(), free_port(), free_port()
         self.backend = Remote(OpenBackend, backend_port, seed)
         project = make_project(ws_port, rest_port, backend_port)
@@ -148,6 +153,19 @@ class Stack(Ring):
             stop.edges = before - self.edge_ids()
             self.expect.restarted_edges -= before - stop.edges
         self.project.wait_ready()
+        self.touched.update(service.replace("_", "-") for service in scales)
+
+    def _wait_at_work(self):
+        """Every replica of the services that were changed was found, and has its part of the load."""
+        for service in self.touched & WORK.keys():
+            name, labels = WORK[service]
+            containers = self.project.containers(service)
+            wanted = self.project.scales.get(service, 1)
+            if len(containers) != wanted:
+                self.problems.append(f"{wanted} replicas of {service} were wanted, there are {len(containers)}")
+            for container in containers:
+                until(lambda container=container: container.metric(name, **labels) > 0, f"{container.name} to have work")
+        self.touched.clear()
 
     def kill(self, container):  # pylint: disable=arguments-renamed
         """docker kill, and docker start: docker takes the former as the wish that it stays away."""
@@ -159,6 +177,7 @@ class Stack(Ring):
         self.pause(1.0)
         self.project.docker("start", container.id)
         self.project.wait_ready()
+        self.touched.add(container.service)
 
     def recreate(self, service):
         self._replace(service, self.project.recreate)
@@ -171,6 +190,7 @@ class Stack(Ring):
         with self.stopping(how, self.edge_ids()) if how else contextlib.nullcontext():
             act(service)
         self.project.wait_ready()
+        self.touched.add(service)
 
     def begin_load(self, clients=120, **load):  # pylint: disable=arguments-differ
         super().begin_load(clients=clients, **load)
@@ -182,6 +202,8 @@ class Stack(Ring):
         self.clients += count
         self.wait_all_in()
         rows = self.query("select count(*) from {s}.connections where state = 'open' group by edge_id order by 1")
+        if len(rows) != len(self.edges):
+            self.problems.append(f"of {len(self.edges)} edges only {len(rows)} have clients")
         print("    on the edges, by psql: " + ", ".join(count for count, in rows), flush=True)
 
     def open_connections(self):
@@ -240,6 +262,7 @@ class Stack(Ring):
         self.wait_all_in(self.stops[stops:])
         for stop in self.stops[stops:]:
             stop.ended = time.monotonic()  # clients on a busy machine hear of it late
+        self._wait_at_work()
         self.pause(0.5)
         dropped = self.drops(began)
         codes = sorted({str(client["end"][1]) if client["end"][0] == "close" else "1006" for client in dropped})
