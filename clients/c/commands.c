@@ -303,6 +303,19 @@ enum slip_result slip_unsubscribe(struct slip_commands *commands, const char *co
     return membership(commands, "UNSUBSCRIBE", connection, channel);
 }
 
+/* The broker reads JSON_DEPTH_MAX levels, and metadata stand in three of them. */
+static bool is_too_deep(struct span metadata)
+{
+    struct buffer nested = {0};
+
+    buffer_append_text(&nested, "[[[");
+    buffer_append_span(&nested, metadata);
+    buffer_append_text(&nested, "]]]");
+    bool is_valid = json_is_valid(buffer_span(&nested));
+    buffer_fini(&nested);
+    return !is_valid;
+}
+
 enum slip_result slip_set_metadata(struct slip_commands *commands, const char *connection,
                                    const char *json)
 {
@@ -312,6 +325,8 @@ enum slip_result slip_set_metadata(struct slip_commands *commands, const char *c
     connection_member(commands, connection);
     if (!json_is_valid(metadata))
         fail(commands, "metadata", "is not JSON");
+    else if (is_too_deep(metadata))
+        fail(commands, "metadata", "is nested more than 61 levels deep");
     if (!failed(commands)) {
         member(commands, "metadata");
         buffer_append_span(&commands->body, metadata);

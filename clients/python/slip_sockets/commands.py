@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import re
-from typing import Any, Iterable, Mapping, Optional, Union
+from typing import Any, Iterable, Mapping, Optional, Sequence, Union
 
 from .errors import InvalidCommand
 
@@ -21,9 +21,12 @@ REFUSAL_BODY_BYTES_MAX = 65536
 HEADERS_MAX = 64
 HEADERS_BYTES_MAX = 4096
 POLL_S_MAX = 86400
+METADATA_LEVELS_MAX = 61  # the broker reads 64 levels; a command stands in three of them
 
 Bytes = Union[bytes, bytearray, memoryview]
+Headers = Mapping[str, Union[str, Sequence[str]]]  # a list: the field comes several times
 
+_STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]')
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _CONTROL_CHARACTER = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _NO_HEADER_CHARACTER = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
@@ -82,18 +85,38 @@ def close_fields(code: Optional[int], reason: str) -> dict[str, Any]:
     return fields
 
 
-def _headers(headers: Optional[Mapping[str, str]]) -> dict[str, Any]:
-    trimmed: dict[str, str] = {}
-    for name, value in (headers or {}).items():
+def _header_value(name: str, value: Any) -> str:
+    trimmed = _text("header value", value).strip(" \t")
+    if _NO_HEADER_CHARACTER.search(trimmed):
+        raise InvalidCommand(f"the value of {name} holds a control character")
+    return trimmed
+
+
+def _headers(headers: Optional[Headers]) -> dict[str, Any]:
+    trimmed: dict[str, Union[str, list[str]]] = {}
+    lines: list[str] = []
+    for name, given in (headers or {}).items():
         if not _TOKEN.fullmatch(_text("header name", name)) or _RESERVED_HEADER.fullmatch(name):
             raise InvalidCommand(f"{name!r} is no header that a backend may set")
-        trimmed[name] = _text("header value", value).strip(" \t")
-        if _NO_HEADER_CHARACTER.search(trimmed[name]):
-            raise InvalidCommand(f"the value of {name} holds a control character")
-    size = sum(len(f"{name}: {value}\r\n".encode()) for name, value in trimmed.items())
-    if len(trimmed) > HEADERS_MAX or size > HEADERS_BYTES_MAX:
+        several = isinstance(given, (list, tuple))
+        values = [_header_value(name, value) for value in (given if several else (given,))]
+        trimmed[name] = values if several else values[0]
+        lines += [f"{name}: {value}\r\n" for value in values]
+    if len(lines) > HEADERS_MAX or sum(len(line.encode()) for line in lines) > HEADERS_BYTES_MAX:
         raise InvalidCommand("headers are too many or too long")
     return {"headers": trimmed} if trimmed else {}
+
+
+def _levels(text: str) -> int:
+    """Of arrays and objects in a JSON text."""
+    depth = deepest = 0
+    for token in _STRING_OR_BRACKET.findall(text):
+        if token in ("[", "{"):
+            depth += 1
+            deepest = max(deepest, depth)
+        elif token in ("]", "}"):
+            depth -= 1
+    return deepest
 
 
 def text_data(data: str) -> str:
@@ -142,7 +165,7 @@ class Commands:
         self.append({"type": type, **fields})
 
     def accept(self, connection: str, subprotocol: Optional[str] = None,
-               headers: Optional[Mapping[str, str]] = None) -> None:
+               headers: Optional[Headers] = None) -> None:
         """In the answer to OPEN: lets the client in, with one of the subprotocols that it offers and
         headers for the HTTP answer. Its other commands take effect on the open socket."""
         fields = _headers(headers)
@@ -153,7 +176,7 @@ class Commands:
         self._add("ACCEPT", connectionId=_connection(connection), **fields)
 
     def refuse(self, connection: str, status: int = 403, body: str = "",
-               headers: Optional[Mapping[str, str]] = None) -> None:
+               headers: Optional[Headers] = None) -> None:
         """In the answer to OPEN: turns the client away with an HTTP status."""
         fields = _headers(headers)
         if not _is_int(status) or not 300 <= status <= 599:
@@ -182,6 +205,9 @@ class Commands:
     def set_metadata(self, connection: str, metadata: Any) -> None:
         """Replaces the metadata that comes with every event: anything that is JSON."""
         self._add("SET_METADATA", connectionId=_connection(connection), metadata=metadata)
+        if _levels(self._written[-1]) - 1 > METADATA_LEVELS_MAX:
+            self._written.pop()
+            raise InvalidCommand(f"the metadata is nested more than {METADATA_LEVELS_MAX} levels deep")
 
     def publish_text(self, channel: str, data: str) -> None:
         """To every member of the channel."""

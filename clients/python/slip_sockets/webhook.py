@@ -16,7 +16,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Awaitable, Callable, Iterable, Mapping, Optional, Tuple, Union
 
 from . import events, tokens
-from .commands import Bytes, Commands
+from .commands import Bytes, Commands, Headers
 from .errors import InvalidRequest, RequestRefused
 
 MEDIA_TYPE = "application/websocket-events"
@@ -38,11 +38,11 @@ class Connection:
         self.idempotency_key = item.idempotency_key
         self.commands = commands
 
-    def accept(self, subprotocol: Optional[str] = None, headers: Optional[Mapping[str, str]] = None) -> None:
+    def accept(self, subprotocol: Optional[str] = None, headers: Optional[Headers] = None) -> None:
         """The answer to Open that lets the client in: see Commands.accept()."""
         self.commands.accept(self.id, subprotocol, headers)
 
-    def refuse(self, status: int = 403, body: str = "", headers: Optional[Mapping[str, str]] = None) -> None:
+    def refuse(self, status: int = 403, body: str = "", headers: Optional[Headers] = None) -> None:
         """The answer to Open that turns the client away with an HTTP status."""
         self.commands.refuse(self.id, status, body, headers)
 

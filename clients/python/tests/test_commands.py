@@ -10,6 +10,7 @@ def test_each_command_as_the_contract_writes_it():
     commands = Commands()
     commands.accept("c")
     commands.accept("c", "chat.v1", {"Set-Cookie": " a=b\t"})
+    commands.accept("c", headers={"Set-Cookie": ["a=1", " b=2"], "X": ()})
     commands.refuse("c")
     commands.refuse("c", 302, "over there", {"Location": "/there"})
     commands.close("c")
@@ -29,6 +30,7 @@ def test_each_command_as_the_contract_writes_it():
     assert commands.events == [
         {"type": "ACCEPT", "connectionId": "c"},
         {"type": "ACCEPT", "connectionId": "c", "subprotocol": "chat.v1", "headers": {"Set-Cookie": "a=b"}},
+        {"type": "ACCEPT", "connectionId": "c", "headers": {"Set-Cookie": ["a=1", "b=2"], "X": []}},
         {"type": "CLOSE", "connectionId": "c", "status": 403},
         {"type": "CLOSE", "connectionId": "c", "status": 302, "body": "over there",
          "headers": {"Location": "/there"}},
@@ -46,7 +48,7 @@ def test_each_command_as_the_contract_writes_it():
         {"type": "CLOSE_CHANNEL", "channelId": "news", "code": 1001, "reason": "over"},
         {"type": "POLL_FOR_CONNECTION", "connectionId": "c", "timeout": 1500},
     ]
-    assert len(commands) == 17 and commands.poll_s == 1.5
+    assert len(commands) == 18 and commands.poll_s == 1.5
     assert Commands().body() == b'{"events":[]}'
 
 
@@ -64,9 +66,16 @@ def test_limits_are_reached_but_not_passed():
     commands.close("c", 1000, "é" * 61)
     commands.accept("c", "p" * 256, {f"x-{number}": "" for number in range(64)})
     commands.accept("c", headers={"x": "v" * (4096 - len("x: \r\n"))})
+    commands.accept("c", headers={"x": [""] * 64})
     commands.refuse("c", 599, "b" * 65536)
+    commands.set_metadata("c", nested(61))
+    commands.set_metadata("c", ['"[', "\\[", "[" * 100])
     for code in (1000, 1003, 1007, 1014, 3000, 4999):
         commands.close("c", code)
+
+
+def nested(levels):
+    return [nested(levels - 1)] if levels > 1 else {}
 
 
 WRONG = {
@@ -99,8 +108,11 @@ WRONG = {
     "a header that frames": lambda c: c.refuse("c", headers={"Content-LENGTH": "1"}),
     "a line end in a header": lambda c: c.accept("c", headers={"a": "b\r\nc: d"}),
     "too many headers": lambda c: c.accept("c", headers={f"x-{number}": "" for number in range(65)}),
+    "too many headers of a name": lambda c: c.accept("c", headers={"x": [""] * 65}),
+    "a line end in a header of several": lambda c: c.accept("c", headers={"a": ["b", "\n"]}),
     "too long headers": lambda c: c.accept("c", headers={"x": "v" * 4096}),
     "metadata that is not JSON": lambda c: c.set_metadata("c", {1, 2}),
+    "metadata that is too deep": lambda c: c.set_metadata("c", nested(62)),
     "metadata that is not a number": lambda c: c.set_metadata("c", float("nan")),
     "a poll into the past": lambda c: c.poll_for_connection("c", -1),
     "a poll without end": lambda c: c.poll_for_connection("c", float("inf")),

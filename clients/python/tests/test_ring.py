@@ -1,5 +1,7 @@
 """The library and a real broker."""
 
+import functools
+import http.client as http_client
 import json
 import os
 import random
@@ -212,6 +214,29 @@ def test_a_channel_is_followed(publisher):
         next(publisher.follow("x" * 257))
 
 
+def test_metadata_as_deep_as_the_broker_reads(ring, publisher):
+    _, connection = connect(ring)
+    deepest = functools.reduce(lambda inner, _: [inner], range(61), 1)
+    commands = Commands()
+    commands.set_metadata(connection, deepest)
+    publisher.send(commands)
+    until(lambda: [each for each in publisher.connections(state="open") if each.metadata == deepest], "the table to follow")
+    with pytest.raises(InvalidCommand):
+        commands.set_metadata(connection, [deepest])
+    with pytest.raises(BadRequest):
+        publisher.send([{"type": "SET_METADATA", "connectionId": connection, "metadata": [deepest]}])
+
+
+def test_several_fields_of_a_name(ring):
+    serve(ring, lambda connection: connection.refuse(401, headers={"WWW-Authenticate": ["Basic", "Digest"]}))
+    http = http_client.HTTPConnection("127.0.0.1", ring.edge_port, timeout=20)
+    http.request("GET", "/", headers={"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13",
+                                      "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA=="})
+    answer = http.getresponse()
+    assert (answer.status, answer.headers.get_all("WWW-Authenticate")) == (401, ["Basic", "Digest"])
+    http.close()
+
+
 def test_connections_that_are_none(publisher):
     for call in (lambda: publisher.send_text("nobody", "x"), lambda: publisher.connection("nobody"),
                  lambda: publisher.close("nobody"), lambda: publisher.set_metadata("nobody", 1),
@@ -275,7 +300,7 @@ def some_command(dice, connection):
         lambda c: c.publish_text(channel(), text()), lambda c: c.publish_binary(channel(), data()),
         lambda c: c.close_channel("nobody" + channel(), code(), text()),
         lambda c: c.refuse(dice.choice(["nobody", text()]), dice.randint(200, 700), text(),
-                           {dice.choice(HEADERS): text() for _ in range(dice.randint(0, 2))})])
+                           {dice.choice(HEADERS): dice.choice([text(), [text(), text()]]) for _ in range(dice.randint(0, 2))})])
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -89,6 +89,17 @@ static void test_the_broker_understands_an_answer(void **state)
 enum { LONG = 5000 };
 static char long_text[LONG + 1];
 
+/* So many arrays in one another, until the next call. */
+static const char *nested(size_t levels)
+{
+    static char text[2 * 100 + 1];
+
+    memset(text, '[', levels);
+    memset(text + levels, ']', levels);
+    text[2 * levels] = '\0';
+    return text;
+}
+
 static enum slip_result wrong(struct slip_commands *commands, int which)
 {
     struct slip_field field = {"X", "y"};
@@ -134,6 +145,8 @@ static enum slip_result wrong(struct slip_commands *commands, int which)
     case 16:
         return slip_poll_for_connection(commands, "c", -1);
     case 17:
+        return slip_set_metadata(commands, "c", nested(62));
+    case 18:
         field.value = long_text;
         return slip_accept(commands, "c", &accept);
     default:
@@ -160,7 +173,10 @@ static void test_what_can_be_no_command(void **state)
         assert_null(slip_commands_body(commands, &length));
         slip_commands_clear(commands);
     }
-    assert_int_equal(which, 18);
+    assert_int_equal(which, 19);
+    assert_int_equal(slip_set_metadata(commands, "c", nested(61)), SLIP_OK);
+    slip_commands_clear(commands);
+    slip_send_text(commands, "c", "before", SLIP_TEXT);
     assert_body(commands,
                 "{\"events\":[{\"type\":\"TEXT\",\"connectionId\":\"c\",\"data\":\"before\"}]}");
     slip_commands_free(commands);
