@@ -139,6 +139,24 @@ bool read_filter(struct rest_call *call, const char *name, struct database_value
     return true;
 }
 
+bool read_state(struct rest_call *call, const char *const *states, const char *reason,
+                struct database_value *ret_value)
+{
+    struct span text;
+
+    *ret_value = DATABASE_NULL;
+    if (!http_target_parameter(http_request_target(call->http), "state", &text))
+        return true;
+    for (; *states; states++) {
+        if (span_is(text, *states)) {
+            *ret_value = database_text(text);
+            return true;
+        }
+    }
+    rest_answer_invalid(call, PROBLEM_INVALID_PARAMETER, "state", reason);
+    return false;
+}
+
 bool read_page_parameters(struct rest_call *call, struct page *ret_page)
 {
     const char *field;

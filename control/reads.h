@@ -34,6 +34,12 @@ void write_one(struct rest_call *call, const struct write *write);
 MUST_USE
 bool read_filter(struct rest_call *call, const char *name, struct database_value *ret_value);
 
+/* The query parameter "state", one of `states`, which ends with NULL. The rest as read_filter();
+ * for any other text the answer is 400 with `reason`. */
+MUST_USE
+bool read_state(struct rest_call *call, const char *const *states, const char *reason,
+                struct database_value *ret_value);
+
 /* Reads the query's page parameters; false: answered. */
 MUST_USE
 bool read_page_parameters(struct rest_call *call, struct page *ret_page);

@@ -6,11 +6,13 @@
 
 void rest_list_connections(struct rest_call *call)
 {
+    static const char *const states[] = {"opening", "open", "closing", NULL};
     struct database_value channel, edge, state;
     struct page page;
 
     if (!read_page_parameters(call, &page) || !read_filter(call, "channel", &channel) ||
-        !read_filter(call, "edge", &edge) || !read_filter(call, "state", &state))
+        !read_filter(call, "edge", &edge) ||
+        !read_state(call, states, "is none of opening, open, closing", &state))
         return;
     struct database_value values[] = {page_after(&page), edge, state, page_rows(&page), channel};
     if (channel.text.data)

@@ -21,29 +21,14 @@ static bool take_id(struct rest_call *call, char number[DATABASE_NUMBER_SIZE],
     return true;
 }
 
-static bool take_state(struct rest_call *call, struct database_value *ret_value)
-{
-    struct span text;
-
-    *ret_value = DATABASE_NULL;
-    if (!http_target_parameter(http_request_target(call->http), "state", &text))
-        return true;
-    if (!span_is(text, "waiting") && !span_is(text, "replayed")) {
-        rest_answer_invalid(call, PROBLEM_INVALID_PARAMETER, "state",
-                            "is neither waiting nor replayed");
-        return false;
-    }
-    *ret_value = database_text(text);
-    return true;
-}
-
 void rest_list_dead_letters(struct rest_call *call)
 {
+    static const char *const states[] = {"waiting", "replayed", NULL};
     struct database_value connection, state;
     struct page page;
 
     if (!read_page_parameters(call, &page) || !read_filter(call, "connection", &connection) ||
-        !take_state(call, &state))
+        !read_state(call, states, "is neither waiting nor replayed", &state))
         return;
     struct database_value values[] = {page_after(&page), connection, state, page_rows(&page)};
     read_page(call, &page, &query_dead_letters, values, ARRAY_LENGTH(values));

@@ -153,6 +153,7 @@ def test_connections_are_listed_page_by_page_with_filters(ring, call):
     assert not read_all(call, "/v1/connections?edge=nothing", 100)
     assert not read_all(call, "/v1/connections?state=opening", 100)
     assert stranger in {item["connectionId"] for item in read_all(call, "/v1/connections?state=open", 100)}
+    assert call(400, "GET", "/v1/connections?state=half")["type"] == "/problems/invalid-parameter"
 
 
 def test_channels_and_members_are_listed(ring, call):
