@@ -11,6 +11,7 @@ import time
 from .programs import Failed, load_command
 
 ROWS = {}
+TWO_WORKERS = "slip, two workers"  # one fills a core, and here are two
 RATE, CPU = "messages_per_s", "broker_cpu_us"
 
 
@@ -86,10 +87,13 @@ def nobody_lost(result, cell, label):
 @row("echo64", "webhook echo, 64 clients, closed loop")
 def echo64(bench, result):
     cells = result.add(compare(bench, "echo", {
-        "slip": (bench.get("slip"), {}), "pushpin": (bench.get("pushpin"), {})}, clients=64))
+        "slip": (bench.get("slip"), {}), TWO_WORKERS: (bench.get("slip", workers=2), {}),
+        "pushpin": (bench.get("pushpin"), {})}, clients=64))
     show(result, cells, lambda cell: f"{cell.rate:,.0f} msg/s, {cell.cpu:.0f} µs CPU")
-    result.goal("rate / Pushpin's", ratio(cells["slip"], cells["pushpin"], RATE), ">=", 10)
-    result.goal("CPU per message / Pushpin's", ratio(cells["slip"], cells["pushpin"], CPU), "<=", 0.1)
+    for label in ("slip", TWO_WORKERS):
+        result.goal(f"{label}: rate / Pushpin's", ratio(cells[label], cells["pushpin"], RATE), ">=", 10)
+        result.goal(f"{label}: CPU per message / Pushpin's", ratio(cells[label], cells["pushpin"], CPU),
+                    "<=", 0.1)
 
 
 @row("echo1", "webhook echo, 1 client, p50")
@@ -107,14 +111,16 @@ def echo1(bench, result):
 def burst512(bench, result):
     grouped = bench.get("slip", WEBHOOK_BATCH_CONNECTIONS=256)
     cells = result.add(compare(bench, "burst", {
-        "slip": (bench.get("slip"), {}), "slip-256": (grouped, {}),
+        "slip": (bench.get("slip"), {}), TWO_WORKERS: (bench.get("slip", workers=2), {}),
+        "slip-256": (grouped, {}),
         "pushpin": (bench.get("pushpin"), {"tolerant": 1, "patience": 5})}, clients=512))
     slip, pushpin = cells["slip"], cells["pushpin"]
     show(result, cells, lambda cell: f"{cell.rate:,.0f} msg/s, {cell.cpu:.0f} µs CPU,"
                                      f" {cell.get('lost') / 5.12:.0f} % cut off")
-    nobody_lost(result, slip, "slip")
-    nobody_lost(result, cells["slip-256"], "slip-256")
-    result.goal("rate / Pushpin's", ratio(slip, pushpin, RATE), ">=", 15)
+    for label in ("slip", TWO_WORKERS, "slip-256"):
+        nobody_lost(result, cells[label], label)
+    for label in ("slip", TWO_WORKERS):
+        result.goal(f"{label}: rate / Pushpin's", ratio(cells[label], pushpin, RATE), ">=", 15)
     result.goal("rate with WEBHOOK_BATCH_CONNECTIONS=256 / with 1", cells["slip-256"].rate / slip.rate,
                 ">=", 3)
 
