@@ -174,6 +174,26 @@ def test_docker_roll_says_what_it_cannot(here):
     here.wait_ready()
 
 
+def test_a_roll_to_what_does_not_start_drops_nobody(here):
+    client = here.client()
+    before = {container.id for container in here.project.containers("edge")}
+    here.project.set(HEARTBEAT_INTERVAL="soon")
+    try:
+        done = here.project.typed("env", "PATIENCE=8", "deploy/docker-roll", "edge", check=False)
+    finally:
+        here.project.set(HEARTBEAT_INTERVAL=None)
+    assert done.returncode == 1 and "the old ones still run" in done.stdout, done
+    [new] = re.findall(r"^Why: docker logs (\w+)\.", done.stdout, re.MULTILINE)
+    shown = here.project.docker("logs", new)
+    assert "HEARTBEAT_INTERVAL" in shown.stdout + shown.stderr
+    here.project.docker(*re.findall(r"Without it: docker (rm -f \w+)$", done.stdout, re.MULTILINE)[0].split())
+    assert {container.id for container in here.project.containers("edge")} == before
+    here.backend.on("TEXT", lambda event, _: [{"type": "TEXT", "connectionId": event["connectionId"], "data": "here"}])
+    client.send("there?")
+    assert client.receive() == "here"
+    client.close()
+
+
 # ---- images and containers ----
 
 def test_the_image(here):
