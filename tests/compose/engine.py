@@ -12,7 +12,8 @@ import subprocess
 import tempfile
 import time
 
-NEEDED = ["docker", "docker-compose", "debootstrap"]
+COMPOSE = os.environ.get("SLIP_COMPOSE", "docker-compose").split()
+NEEDED = ["docker", COMPOSE[0], "debootstrap"]
 NEEDED_TO_START = ["dockerd", "containerd", "runc", "iptables", "ip", "setpriv"]
 # docker-proxy is no proof: containers have to reach the mirror of Debian.
 FIREWALLS = ["iptables", "iptables-nft", "iptables-legacy"]

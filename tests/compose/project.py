@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 import time
 
+from engine import COMPOSE
 from harness.wait import until
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -106,7 +107,7 @@ class Project:
 
     def compose(self, *words, check=True):
         """As typed in the root of the repository."""
-        return self.typed("docker-compose", *words, check=check)
+        return self.typed(*COMPOSE, *words, check=check)
 
     def typed(self, *words, check=True):
         """In the root of the repository."""

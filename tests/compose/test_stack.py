@@ -12,6 +12,7 @@ import subprocess
 import pytest
 import yaml
 
+from engine import COMPOSE
 from harness.backend import Backend, Reply
 from harness.client import Client, Gone, Refused
 from harness.ports import free_port
@@ -457,13 +458,13 @@ def test_dead_letters_survive_the_database(here):
     client.send("unwanted")
     sql = 'select idempotency_key, events::text from "slip-sockets".dead_letters order by id'
     kept = until(lambda: here.project.psql(sql), "the dead letter")
-    here.project.typed("bash", "-c", f"docker-compose {commands[0]}")
+    here.project.typed("bash", "-c", f"{' '.join(COMPOSE)} {commands[0]}")
     here.project.compose("stop", "router")
     here.project.psql('drop schema "slip-sockets" cascade')
     here.project.compose("start", "router")
     here.project.wait_ready()
     until(lambda: here.project.psql("select to_regclass('\"slip-sockets\".dead_letters')") != [[""]], "the tables")
-    here.project.typed("bash", "-c", f"docker-compose {commands[1]}")
+    here.project.typed("bash", "-c", f"{' '.join(COMPOSE)} {commands[1]}")
     assert here.project.psql(sql) == kept
     here.backend.handlers.clear()
     control = here.project.one("control")
@@ -558,9 +559,9 @@ def test_stopping_all_is_in_order(here):
 
 
 def test_ctrl_c(here):
-    """`docker-compose up` in a terminal, and back."""
+    """`docker compose up` in a terminal, and back."""
     here.project.compose("stop")
-    with subprocess.Popen(["docker-compose", "up", "--no-build"], cwd=here.project.folder, env=here.project.engine.environment,
+    with subprocess.Popen([*COMPOSE, "up", "--no-build"], cwd=here.project.folder, env=here.project.engine.environment,
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as up:
         try:
             until(lambda: {container.service for container in here.project.containers()} == set(SERVICES), "all to be there")
@@ -571,7 +572,7 @@ def test_ctrl_c(here):
             said = up.communicate(timeout=60)[0]
         finally:
             up.kill()
-    assert "program=slip-edge" in said and "Gracefully stopping" in said, said[-2000:]
+    assert "program=slip-edge" in said and "gracefully stopping" in said.lower(), said[-2000:]
     for container in here.project.containers(running=False):
         state = container.inspect()["State"]
         assert not state["Running"] and state["ExitCode"] in HOW_THEY_END.get(container.service, (0,)), (container.name, state)
