@@ -1,5 +1,6 @@
 """A backend's side of control: tokens by an independent JWT library, requests by the standard one."""
 
+import contextlib
 import http.client
 import json
 import time
@@ -48,7 +49,9 @@ class Rest:
             body = json.dumps(body).encode()
         connection = http.client.HTTPConnection(self.host, timeout=timeout)
         try:
-            connection.request(method, path, body, send)
+            # Who is refused for his head alone may be told so, and cut off, before he has sent all.
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                connection.request(method, path, body, send)
             return Answer(connection.getresponse())
         finally:
             connection.close()
