@@ -13,11 +13,14 @@ SCRIPT = """
 show() { echo "$1 $2 $3: $(systemctl show -p "$3" --value "$2")"; }
 wait_for() { for _ in $(seq 300); do eval "$1" && return; sleep 0.1; done; echo "in vain: $1"; }
 ready() { curl -s "127.0.0.1:$1/readyz" | grep -q '"ready":true'; }
+serving() {
+    for unit in {units}; do systemctl show -p StatusText --value $unit | grep -q ^serving || return; done
+}
 
 systemctl enable --quiet {units} slip-sockets.target
 systemctl start slip-sockets.target
 wait_for 'ready 9111 && ready 9112 && ready 9102'
-sleep 1.2 # the status is looked at every second
+wait_for serving # systemd is told once a second
 for unit in {units}; do
     show up $unit ActiveState
     show up $unit StatusText
