@@ -9,7 +9,7 @@ import time
 import pytest
 from harness.backend import Reply, accept
 from harness.ports import free_port
-from harness.postgres import Postgres
+from harness.fixtures import postgres_fixture  # noqa: F401
 from harness.stack import Stack
 from harness.wait import until
 from look import CONTRASTS, PICTURES
@@ -20,13 +20,6 @@ EVIL = "<img src=x onerror=\"window.evil = 'ran'\"> & <script>window.evil = 'ran
 IMPATIENT = "const later = setTimeout; window.setTimeout = (what, ms) => later(what, ms === 1500 ? 150 : ms)"
 ESCAPE = "\ue00c"
 TAB = "\ue004"
-
-
-@pytest.fixture(name="postgres", scope="module")
-def postgres_fixture():
-    cluster = Postgres()
-    yield cluster
-    cluster.destroy()
 
 
 @pytest.fixture(name="shared_ring", scope="module")

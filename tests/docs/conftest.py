@@ -13,20 +13,13 @@ sys.path.insert(0, os.path.join(ROOT, "tests", "e2e"))
 sys.path.insert(0, HERE)
 
 from harness.ports import free_port  # noqa: E402
-from harness.postgres import Postgres  # noqa: E402
+from harness.fixtures import postgres_fixture  # noqa: E402,F401
 from harness.stack import SECRET, Stack  # noqa: E402
 from harness.wait import until  # noqa: E402
 from snippets import extract  # noqa: E402
 
 BUILD = os.environ["SLIP_BUILD"]
 INTERPRETERS = {".mjs": "node", ".py": "/usr/bin/python3"}
-
-
-@pytest.fixture(scope="module")
-def postgres():
-    cluster = Postgres()
-    yield cluster
-    cluster.destroy()
 
 
 class Guide:

@@ -8,15 +8,8 @@ import pytest
 
 sys.path.insert(0, os.path.dirname(__file__))
 
-from harness.postgres import Postgres  # noqa: E402  pylint: disable=wrong-import-position
+from harness.fixtures import postgres_fixture  # noqa: E402  pylint: disable=wrong-import-position
 from harness.stack import Stack  # noqa: E402  pylint: disable=wrong-import-position
-
-
-@pytest.fixture(scope="session")
-def postgres():
-    cluster = Postgres()
-    yield cluster
-    cluster.destroy()
 
 
 @pytest.fixture(scope="session")

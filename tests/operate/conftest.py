@@ -15,7 +15,7 @@ sys.path[:0] = [HERE, os.path.join(ROOT, "tests", "e2e")]
 
 # pylint: disable=wrong-import-position
 from harness import process as harness_process  # noqa: E402
-from harness.postgres import Postgres  # noqa: E402
+from harness.fixtures import postgres_fixture  # noqa: E402,F401
 from harness.stack import Stack  # noqa: E402
 from installed import Installed  # noqa: E402
 from manager import Manager  # noqa: E402
@@ -36,13 +36,6 @@ def installed_fixture():
         yield tree
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-@pytest.fixture(scope="session", name="postgres")
-def postgres_fixture():
-    cluster = Postgres()
-    yield cluster
-    cluster.destroy()
 
 
 @pytest.fixture(scope="session", name="manager")

@@ -11,16 +11,9 @@ import pytest
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", "..", ".."))
 sys.path[:0] = [os.path.join(ROOT, "clients", "python"), os.path.join(ROOT, "tests", "e2e")]
 
-from harness.postgres import Postgres  # noqa: E402  pylint: disable=wrong-import-position
+from harness.fixtures import postgres_fixture  # noqa: E402  pylint: disable=wrong-import-position
 from harness.stack import SECRET, Stack  # noqa: E402  pylint: disable=wrong-import-position
 from slip_sockets import Publisher  # noqa: E402  pylint: disable=wrong-import-position
-
-
-@pytest.fixture(scope="session")
-def postgres():
-    cluster = Postgres()
-    yield cluster
-    cluster.destroy()
 
 
 @pytest.fixture(scope="session")
