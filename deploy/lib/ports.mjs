@@ -1,13 +1,37 @@
 // Finds TCP ports for deploy/up.
 //
-//   node ports.mjs free COUNT            that many free ones of 127.0.0.1, below the range from which
-//                                        the kernel lends, so that a restarted program finds its own
-//   node ports.mjs check HOST:PORT       exit code 1 and the reason when it cannot be listened on
-//   node ports.mjs next HOST:PORT COUNT  the first COUNT free ones from PORT on
+//   node ports.mjs REQUEST...    prints one free port for each request, all different
+//
+//   [NAME=]HOST:PORT    this one; port 0 is any. When it cannot be listened on: exit code 1, and
+//                       "[NAME=]HOST:PORT: reason" is printed instead
+//   HOST:PORT+          this one, or the first free one behind it
+//
+// All are found together and held until the last is: two calls could find the same port twice,
+// while nobody listens on it yet.
 import { createServer } from 'node:net'
 
-const LOWEST = 15000
+// Below the range from which the kernel lends, so that a restarted program finds its own.
+const LOWEST = 20000
 const HIGHEST = 32000
+
+const REASONS = {
+  EADDRINUSE: 'the port is taken',
+  EACCES: 'not allowed',
+  EADDRNOTAVAIL: 'no such address here',
+  ENOTFOUND: 'no such host'
+}
+
+function parse(request) {
+  const match = /^(?:\w+=)?(?:\[([^\]]+)\]|([^:=]+)):(\d+)(\+?)$/.exec(request)
+  if (!match || Number(match[3]) > 65535) throw new Error('not host:port')
+  return { host: match[1] ?? match[2], port: Number(match[3]), further: match[4] === '+' }
+}
+
+function* candidates({ port, further }) {
+  if (port === 0) for (let i = 0; i < 10000; i++) yield LOWEST + Math.floor(Math.random() * (HIGHEST - LOWEST))
+  else if (further) for (; port < 65536; port++) yield port
+  else yield port
+}
 
 function listen(port, host) {
   return new Promise((resolve, reject) => {
@@ -17,39 +41,29 @@ function listen(port, host) {
   })
 }
 
-function split(address) {
-  const match = /^(?:\[([^\]]+)\]|([^:]+)):(\d+)$/.exec(address)
-  if (!match || Number(match[3]) > 65535) throw new Error('not host:port')
-  return { host: match[1] ?? match[2], port: Number(match[3]) }
-}
-
-async function take(host, candidates, count) {
-  const servers = []
-  for (const port of candidates) {
-    if (servers.length === count) break
-    const server = await listen(port, host).catch(() => undefined)
-    if (server) servers.push(server)
+async function take(request) {
+  const wanted = parse(request)
+  let problem
+  for (const port of candidates(wanted)) {
+    try {
+      return await listen(port, wanted.host)
+    } catch (error) {
+      problem = error
+      if (error.code !== 'EADDRINUSE' && error.code !== 'EACCES') break
+    }
   }
-  if (servers.length < count) throw new Error('no free ports')
-  for (const server of servers) console.log(server.address().port)
-  for (const server of servers) server.close()
+  throw problem
 }
 
-function* random() {
-  for (let i = 0; i < 10000; i++) yield LOWEST + Math.floor(Math.random() * (HIGHEST - LOWEST))
+const held = []
+for (const request of process.argv.slice(2)) {
+  try {
+    held.push(await take(request))
+  } catch (error) {
+    console.log(`${request}: ${REASONS[error.code] ?? error.message}`)
+    process.exitCode = 1
+    break
+  }
 }
-
-function* from(port) {
-  for (; port < 65536; port++) yield port
-}
-
-const [command, address, count] = process.argv.slice(2)
-try {
-  if (command === 'free') await take('127.0.0.1', random(), Number(address))
-  if (command === 'next') await take(split(address).host, from(split(address).port), Number(count))
-  if (command === 'check') (await listen(split(address).port, split(address).host)).close()
-} catch (error) {
-  const reasons = { EADDRINUSE: 'the port is taken', EACCES: 'not allowed', EADDRNOTAVAIL: 'no such address here', ENOTFOUND: 'no such host' }
-  console.log(reasons[error.code] ?? error.message)
-  process.exitCode = 1
-}
+if (!process.exitCode) for (const server of held) console.log(server.address().port)
+for (const server of held) server.close()

@@ -1,7 +1,9 @@
 # shellcheck shell=bash
 # The private PostgreSQL cluster in $var/postgres; never the system's.
 #
-#   prepare_postgres    makes the cluster if there is none, and chooses its port
+#   prepare_postgres    makes the cluster if there is none
+#   last_pg_port        the port it had
+#   keep_pg_port PORT   the port it gets
 #   define_postgres     tells processes.sh how it is run
 #   prepare_database    role and database, once it answers; sets database_url
 # shellcheck disable=SC2154 # var, root and lib are deploy/up's
@@ -34,7 +36,6 @@ prepare_postgres() {
         make_cluster "$data" >"$var/log/initdb.log" 2>&1 ||
             die "initdb failed: $(tail -n 1 "$var/log/initdb.log") (see $var/log/initdb.log)"
     fi
-    choose_pg_port
 }
 
 newest_postgres() {
@@ -79,16 +80,14 @@ EOT
         as_pg_user mv "$data.new" "$data"
 }
 
-# The same port as last time, if nobody has taken it.
-choose_pg_port() {
-    local last
-    last=$(cat "$var/postgres_port" 2>/dev/null || :)
-    if [ -n "$last" ] && node "$lib/ports.mjs" check "127.0.0.1:$last" >/dev/null; then
-        pg_port=$last
-    else
-        pg_port=$(node "$lib/ports.mjs" free 1) || die "no free port for PostgreSQL"
-        echo "$pg_port" >"$var/postgres_port"
-    fi
+# The port that it had last time, so that it has it again if nobody has taken it; 0 if there is none.
+last_pg_port() {
+    cat "$var/postgres_port" 2>/dev/null || echo 0
+}
+
+keep_pg_port() {
+    pg_port=$1
+    echo "$pg_port" >"$var/postgres_port"
 }
 
 # Paths of sockets are short (unix(7)).

@@ -233,6 +233,29 @@ def test_a_taken_port(up):
                 f"error: cannot listen on {variable}={address}: the port is taken")
 
 
+def find_ports(*requests):
+    said = subprocess.run(["node", os.path.join(ROOT, "deploy", "lib", "ports.mjs"), *requests],
+                          check=True, text=True, stdout=subprocess.PIPE).stdout
+    return [int(line) for line in said.split()]
+
+
+def test_no_port_is_found_twice():
+    """They are listened on only later, one after another."""
+    found = find_ports(*["127.0.0.1:0"] * 400)
+    assert len(set(found)) == len(found) == 400
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        first, second, everywhere = find_ports(f"127.0.0.1:{port}+", f"127.0.0.1:{port}+", f"0.0.0.0:{port}+")
+        assert port < first < second < everywhere
+
+
+def test_two_for_one_port(up):
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    assert refused(up(EDGE_LISTEN=address, EXAMPLE_LISTEN=address)) == (
+        f"error: cannot listen on EXAMPLE_LISTEN={address}: the port is taken")
+
+
 def test_an_address_that_is_none(up):
     for address in ("8080", "nowhere:", "127.0.0.1:99999", "a:b:1"):
         assert refused(up(EDGE_LISTEN=address)) == f"error: cannot listen on EDGE_LISTEN={address}: not host:port"

@@ -8,6 +8,7 @@ what the publishers were answered: the broker's own word is only taken for the t
 """
 
 import collections
+import math
 import re
 
 SHOWN = 5
@@ -57,6 +58,14 @@ class Truth:
         """Its edge may have died under it."""
         return (client["end"] == ("lost",) and client["edge"] in self.expect.killed_edges
                 or self.is_restarted(client) and client["edge"] in self.expect.frozen_edges)
+
+    def silent_since(self, client):
+        """When its edge reached nobody any more, while it was there; None if it always did."""
+        edge = client["edge"]
+        times = [*self.expect.killed_edges.get(edge, ()), *self.expect.frozen_edges.get(edge, ())]
+        ended = math.inf if client["ended_at"] is None else client["ended_at"]
+        slack = self.expect.lost_seconds
+        return min((at for at in times if client["opened_at"] < at + slack and ended > at - slack), default=None)
 
     @staticmethod
     def is_restarted(client):
@@ -190,20 +199,19 @@ def has_place(items, moment):
 
 
 def check_missing(truth, client, items, missing, problems):
-    """Only what was on its way to an edge that died may be missing, or waited there for the backend,
-    or what a client cut off."""
+    """Only what was on its way in an edge that died may be missing, or waited there for the backend,
+    or what a client cut off. The edge may have answered its close frame, and died then."""
     who = (client["name"], items[0]["connection"])
     if client["how"] in ("reset", "drop"):
         return
-    deaths = truth.expect.killed_edges.get(client["edge"], [])
-    if client["end"] == ("lost",) and deaths:
-        death = min(deaths, key=lambda at: abs(at - client["ended_at"]))
-        moment = death - truth.expect.lost_seconds
+    silent = truth.silent_since(client)
+    if silent is not None:
+        moment = silent - truth.expect.lost_seconds
         early = [number for number in missing if client["sent_at"][number] < moment]
         if early and has_place(items, moment):
-            problems.add("lost, though written long before the edge died", (*who, early[:3]))
+            problems.add("lost, though written long before the edge fell silent", (*who, early[:3]))
         return
-    if truth.is_lost(client) or client["name"] in truth.expect.slow_clients:
+    if client["name"] in truth.expect.slow_clients:
         return
     problems.add("messages lost", (*who, f"{len(missing)} of {len(client['sent_at'])}, first {missing[0]}",
                                    client["how"], client["end"]))

@@ -35,16 +35,17 @@ class Expectation:  # pylint: disable=too-many-instance-attributes
 
     def __init__(self):
         self.killed_edges = {}       # edge index -> times of its deaths: 1006 for its clients
-        self.frozen_edges = set()    # edges that come back under a new id: 1012 for its clients
+        self.frozen_edges = {}       # edge index -> times since when it reached nobody, before it came back
+                                     # under a new id: 1012 for its clients
         self.restarted_edges = set()  # edges that were stopped as an operator does: 1001
-        self.lost_seconds = 1.5      # frames written later than this before an edge's death may be lost
+        self.lost_seconds = 1.5      # frames written later than this before an edge fell silent may be lost
         self.unwritten_seconds = 0.0  # the row of an OPEN answered so shortly before an edge's death may be missing
         self.older_repeats = False   # a router lost its memory: any unacknowledged batch comes again
         self.other_close = False     # ... and a CLOSE may come from the edge and, again, from its router
         self.refusals = False        # handshakes may be answered 502, 503, 504
         self.dead_letters = False    # batches may end in dead_letters
         self.slow_clients = set()    # names of clients that are to be closed with 1013
-        self.frozen = set()          # names of processes that may exit with 3
+        self.frozen = set()          # names of processes that may exit with 3, once
         self.memory_bytes = 96 << 20  # growth of a process that lived through it all
 
 
@@ -94,6 +95,7 @@ class Ring:  # pylint: disable=too-many-instance-attributes,too-many-public-meth
         self.edges, self.routers, self.workers, self.controls = [], [], [], []
         self.down = set()  # processes that are meant not to run
         self.lived = set()  # names of processes that never ended
+        self.stopped_at = {}  # processes that were frozen
         self.baseline = {}
         try:
             self._start_all(edges, routers, workers, controls, database)
@@ -167,8 +169,7 @@ class Ring:  # pylint: disable=too-many-instance-attributes,too-many-public-meth
                 continue
             if process.name not in self.expect.frozen:
                 self._stood_still(process)
-            if process.kind == "edge":
-                self.expect.frozen_edges.add(self.edges.index(process))
+            self.expect.frozen.discard(process.name)
             process.start()
 
     def _stood_still(self, process):
@@ -178,6 +179,7 @@ class Ring:  # pylint: disable=too-many-instance-attributes,too-many-public-meth
             self.problems.append(f"{process.name} died with {EXIT_FROZEN}:\n{process.log_tail(15)}")
             return
         self.overloads += 1
+        self.expect_frozen(process, time.monotonic() - 2 * PEER_TIMEOUT)
         self.expect.refusals = True
         self.expect.older_repeats = True
 
@@ -225,16 +227,21 @@ class Ring:  # pylint: disable=too-many-instance-attributes,too-many-public-meth
         if wait:
             self.wait_ready(process)
 
+    def expect_frozen(self, process, since):
+        """It will exit with 3 and begin anew: it has reached nobody since then (time.monotonic())."""
+        self.expect.frozen.add(process.name)
+        if process.kind == "edge":
+            self.expect.frozen_edges.setdefault(self.edges.index(process), []).append(since)
+
     def freeze(self, process):
+        self.stopped_at[process] = time.monotonic()
         process.signal(signal.SIGSTOP)
 
     def thaw(self, process, dead=True):
         """`dead`: it stood still for so long that it has to begin anew."""
+        since = self.stopped_at.pop(process)
         if dead:
-            self.expect.frozen.add(process.name)
-            if process.kind == "edge":
-                index = self.edges.index(process)
-                self.expect.frozen_edges.add(index)
+            self.expect_frozen(process, since)
             if process.kind == "router":
                 self.expect.older_repeats = True
         process.signal(signal.SIGCONT)

@@ -50,4 +50,4 @@ def everyone_hesitates(ring, scene):
         ring.pause(PEER_TIMEOUT * 0.25)
         ring.thaw(process, dead=False)
         if time.monotonic() - began > PEER_TIMEOUT * 0.35:
-            ring.expect.frozen.add(process.name)  # this machine made more of it than was meant
+            ring.expect_frozen(process, began)  # this machine made more of it than was meant

@@ -1,5 +1,7 @@
 """Lines between processes: cut, held up, half open, slow."""
 
+import time
+
 from ring import PEER_TIMEOUT
 
 from . import fault
@@ -53,7 +55,7 @@ def lines_half_open(ring, scene):
 def edge_cut_off_from_router(ring, scene):
     """For longer than PEER_TIMEOUT: the router judges, the edge obeys when it hears of it."""
     number = scene.rng.randrange(len(ring.edges))
-    ring.expect.frozen.add(ring.edges[number].name)
+    ring.expect_frozen(ring.edges[number], time.monotonic())
     ring.expect.refusals = True
     broken(ring, ring.lines(f"edge{number}", "router"), scene.some(["cut", "stall", "half"]), PEER_TIMEOUT * 1.7)
     ring.until(lambda: ring.edges[number].name not in ring.lived, "the edge to hear that it is dead")
