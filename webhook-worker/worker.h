@@ -23,7 +23,7 @@
 #include "common/process/lifecycle.h"
 #include "webhook-worker/breaker.h"
 #include "webhook-worker/controls.h"
-#include "webhook-worker/http_client.h"
+#include "webhook-worker/http/client.h"
 #include "webhook-worker/job.h"
 #include "webhook-worker/roll.h"
 #include "webhook-worker/routers.h"

@@ -4,7 +4,7 @@
 
 # shellcheck disable=SC2034
 BUILD_PACKAGES=(gcc libc6-dev meson ninja-build pkg-config libzmq3-dev libcurl4-openssl-dev libmsgpack-dev
-    libjwt-dev libpq-dev libmicrohttpd-dev zlib1g-dev libssl-dev)
+    libjwt-dev libpq-dev libmicrohttpd-dev libhttp-parser-dev zlib1g-dev libssl-dev)
 # shellcheck disable=SC2034
 RUN_PACKAGES=(postgresql postgresql-client nodejs ca-certificates util-linux)
 

@@ -153,12 +153,18 @@ void backend_forget_answers(struct backend *backend)
     }
 }
 
+void backend_refuse(struct backend *backend)
+{
+    int fd = backend->listener.fd;
+    loop_remove(backend->loop, &backend->listener);
+    if (fd >= 0)
+        close(fd);
+}
+
 void backend_fini(struct backend *backend)
 {
     backend_cut(backend);
-    int fd = backend->listener.fd;
-    loop_remove(backend->loop, &backend->listener);
-    close(fd);
+    backend_refuse(backend);
     backend_forget_answers(backend);
     buffer_fini(&backend->last_head);
     buffer_fini(&backend->last_body);

@@ -41,6 +41,9 @@ void backend_forget_answers(struct backend *backend);
 /* Cuts all connections. */
 void backend_cut(struct backend *backend);
 
+/* Accepts no further connections. */
+void backend_refuse(struct backend *backend);
+
 /* Sends bytes on every open connection that has a request waiting. */
 void backend_say(struct backend *backend, const char *text);
 

@@ -1,17 +1,24 @@
-#include "webhook-worker/http_client.h"
+#include "webhook-worker/http/client.h"
 
 #include <arpa/inet.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "common/base/clock.h"
 #include "tests/unit/unit.h"
 #include "tests/unit/webhook-worker/backend.h"
+#include "webhook-worker/http/curl.h"
+#include "webhook-worker/http/plain.h"
 
 #define OK_ANSWER "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 
 enum { ANSWER_LIMIT = 1000, TIMEOUT_MS = 20000, PATIENCE_MS = 30000 };
+
+/* What is told here is true of both kinds; libcurl's is asked for http:// as well. */
+static struct http_client *(*open_kind)(struct loop *loop, const struct transfer_settings *settings,
+                                        size_t concurrency, struct http_client_handler handler);
 
 /* The last result, copied: it is valid during the call only. */
 struct world {
@@ -45,7 +52,8 @@ static void open_client(struct world *world, const char *url, size_t concurrency
     };
     struct http_client_handler handler = {.on_done = on_done, .context = world};
     http_client_destroy(&world->client);
-    world->client = http_client_new(world->loop, &settings, concurrency, handler);
+    world->client = open_kind(world->loop, &settings, concurrency, handler);
+    assert_non_null(world->client);
 }
 
 static int set_up(void **state)
@@ -376,6 +384,229 @@ static void test_destroy_while_running(void **state)
     assert_int_equal(world->done, 0);
 }
 
+/* ---- what a server may do besides ---- */
+
+/* The answer comes byte by byte. */
+static void say_slowly(struct world *world, const char *text)
+{
+    size_t before = world->done;
+    (void)post(world);
+    turn_until(world, world->backend.waiting == 1);
+    for (; *text && world->done == before; text++) {
+        char byte[] = {*text, '\0'};
+        backend_say(&world->backend, byte);
+        loop_turn(world->loop, 0);
+    }
+    turn_until(world, world->done > before);
+    assert_int_equal(*text, '\0');
+}
+
+static void test_byte_by_byte(void **state)
+{
+    struct world *world = *state;
+    say_slowly(world, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello");
+    assert_string_equal(world->body, "hello");
+    backend_cut(&world->backend);
+    say_slowly(world, "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"
+                      "HTTP/1.1 200\r\nTransfer-Encoding: chunked\r\n\r\n"
+                      "3;a=b\r\nhel\r\n2\r\nlo\r\n0\r\nX-Trailer: y\r\n\r\n");
+    assert_string_equal(world->body, "hello");
+    assert_int_equal(world->result.status, 200);
+    backend_cut(&world->backend);
+    say_slowly(world, "HTTP/1.1 503 Busy\r\nretry-AFTER:  7 \r\nContent-Length: 0\r\n\r\n");
+    assert_int_equal(world->result.retry_after_ms, 7000);
+    assert_int_equal(world->result.outcome, JOB_STATUS);
+}
+
+static void test_body_until_the_end(void **state)
+{
+    struct world *world = *state;
+    world->backend.closes_after = true;
+    backend_answer(&world->backend, "HTTP/1.1 200 OK\r\n\r\nuntil the end");
+    backend_answer(&world->backend, "HTTP/1.0 200 OK\r\n\r\nuntil the end");
+    for (int i = 0; i < 2; i++) {
+        exchange(world);
+        assert_int_equal(world->result.outcome, JOB_DELIVERED);
+        assert_string_equal(world->body, "until the end");
+    }
+}
+
+static void test_server_says_close(void **state)
+{
+    struct world *world = *state;
+    backend_answer(&world->backend,
+                   "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}");
+    backend_answer(&world->backend, "HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\n{}");
+    backend_answer(&world->backend, OK_ANSWER);
+    for (int i = 0; i < 4; i++) {
+        exchange(world);
+        assert_int_equal(world->result.outcome, JOB_DELIVERED);
+    }
+    assert_int_equal(world->backend.accepted, 3);
+}
+
+/* It was kept, and is closed as soon as the next request comes: nobody has looked at that. */
+static void test_kept_connection_dies(void **state)
+{
+    struct world *world = *state;
+    backend_answer(&world->backend, OK_ANSWER);
+    backend_answer(&world->backend, "");
+    backend_answer(&world->backend, OK_ANSWER);
+    exchange(world);
+    exchange(world);
+    assert_int_equal(world->result.outcome, JOB_DELIVERED);
+    assert_int_equal(world->result.connects, 1);
+    assert_int_equal(world->backend.requests, 3);
+    assert_int_equal(world->backend.accepted, 2);
+}
+
+/* ... but not again and again, and not once the answer has begun. */
+static void test_new_connection_dies(void **state)
+{
+    struct world *world = *state;
+    backend_answer(&world->backend, OK_ANSWER);
+    backend_answer(&world->backend, "");
+    exchange(world);
+    exchange(world);
+    assert_int_equal(world->result.outcome, JOB_BROKEN);
+    assert_int_equal(world->backend.requests, 3);
+}
+
+/* The request left, and may have been read: "not sent" would be a lie. */
+static void test_kept_connection_dies_and_no_new_one(void **state)
+{
+    struct world *world = *state;
+    backend_answer(&world->backend, OK_ANSWER);
+    backend_answer(&world->backend, "");
+    exchange(world);
+    backend_refuse(&world->backend);
+    exchange(world);
+    assert_int_equal(world->backend.requests, 2);
+    assert_int_equal(world->result.outcome, JOB_BROKEN);
+}
+
+/* A server that says goodbye to an idle connection just when a request comes. */
+static void test_farewell(void **state)
+{
+    struct world *world = *state;
+    static const char farewell[] =
+        "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+    if (open_kind != http_plain_new)
+        return; /* libcurl takes it for the answer */
+    backend_answer(&world->backend, OK_ANSWER);
+    backend_answer(&world->backend, farewell);
+    backend_answer(&world->backend, OK_ANSWER);
+    exchange(world);
+    exchange(world);
+    assert_int_equal(world->result.outcome, JOB_DELIVERED);
+    assert_int_equal(world->backend.accepted, 2);
+    /* On a new connection it is the answer. */
+    backend_cut(&world->backend);
+    backend_answer(&world->backend, farewell);
+    exchange(world);
+    exchange(world);
+    assert_int_equal(world->result.status, 408);
+}
+
+static void test_idle_connection_speaks(void **state)
+{
+    struct world *world = *state;
+    backend_answer(&world->backend, OK_ANSWER OK_ANSWER);
+    exchange(world);
+    assert_int_equal(world->result.outcome, JOB_DELIVERED);
+    exchange(world);
+    assert_int_equal(world->result.outcome, JOB_DELIVERED);
+    assert_int_equal(world->backend.accepted, 2);
+}
+
+/* More than the sockets hold, to a backend that reads when it likes. */
+static void test_large_request(void **state)
+{
+    struct world *world = *state;
+    enum { LARGE = 20 << 20 };
+    char *body = xmalloc(LARGE);
+    for (size_t i = 0; i < LARGE; i++)
+        body[i] = (char)('a' + i % 23);
+    struct transfer_request request = {
+        .body = span_of(body, LARGE),
+        .key = "abc:1-2",
+        .authorization = "Authorization: Bearer t.o.k",
+        .authorization_generation = 1,
+        .timeout_ms = TIMEOUT_MS,
+    };
+    backend_answer(&world->backend, OK_ANSWER);
+    for (size_t i = 1; i <= 2; i++) {
+        (void)http_client_post(world->client, &request, world);
+        turn_until(world, world->done == i);
+        assert_int_equal(world->result.outcome, JOB_DELIVERED);
+        assert_true(span_equal(buffer_span(&world->backend.last_body), request.body));
+    }
+    assert_int_equal(world->backend.accepted, 1);
+    free(body);
+}
+
+static void test_new_token(void **state)
+{
+    struct world *world = *state;
+    backend_answer(&world->backend, OK_ANSWER);
+    exchange(world);
+    struct transfer_request request = {
+        .key = "abc:close",
+        .authorization = "Authorization: Bearer n.e.w",
+        .authorization_generation = 2,
+        .timeout_ms = TIMEOUT_MS,
+    };
+    (void)http_client_post(world->client, &request, world);
+    turn_until(world, world->done == 2);
+    assert_non_null(strstr(world->backend.last_head.data, "\r\nAuthorization: Bearer n.e.w\r\n"));
+    assert_non_null(strstr(world->backend.last_head.data, "\r\nIdempotency-Key: abc:close\r\n"));
+    assert_non_null(strstr(world->backend.last_head.data, "\r\nContent-Length: 0\r\n"));
+}
+
+static void test_names_and_ports(void **state)
+{
+    struct world *world = *state;
+    char url[128];
+    char host[64];
+    snprintf(url, sizeof(url), "http://user:word@localhost:%u?q=1#part", world->backend.port);
+    snprintf(host, sizeof(host), "\r\nHost: localhost:%u\r\n", world->backend.port);
+    open_client(world, url, 4);
+    backend_answer(&world->backend, OK_ANSWER);
+    exchange(world);
+    assert_int_equal(world->result.outcome, JOB_DELIVERED);
+    const char *head = world->backend.last_head.data;
+    assert_ptr_equal(strstr(head, "POST /?q=1 HTTP/1.1\r\n"), head);
+    assert_non_null(strstr(head, host));
+    assert_null(strstr(head, "Basic"));
+}
+
+static void test_nobody_of_that_name(void **state)
+{
+    struct world *world = *state;
+    open_client(world, "http://nobody.invalid/", 4);
+    exchange(world);
+    assert_int_equal(world->result.outcome, JOB_NOT_SENT);
+    assert_true(strlen(world->error) > 0);
+}
+
+static void test_scheme_decides(void **state)
+{
+    const struct world *world = *state;
+    struct transfer_settings settings = {.url = "https://127.0.0.1:1/", .connect_timeout_ms = 1};
+    struct http_client_handler handler = {.on_done = on_done};
+    assert_null(http_plain_new(world->loop, &settings, 1, handler));
+    settings.url = "http://127.0.0.1:99999/"; /* libcurl says what is wrong with it */
+    assert_null(http_plain_new(world->loop, &settings, 1, handler));
+    settings.url = "HTTP://127.0.0.1:1/";
+    struct http_client *client = http_plain_new(world->loop, &settings, 1, handler);
+    assert_non_null(client);
+    http_client_destroy(&client);
+    settings.url = "https://127.0.0.1:1/";
+    client = http_client_new(world->loop, &settings, 1, handler);
+    assert_non_null(client);
+    http_client_destroy(&client);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -397,6 +628,22 @@ int main(void)
         TEST(test_many_at_once),
         TEST(test_cancel),
         TEST(test_destroy_while_running),
+        TEST(test_byte_by_byte),
+        TEST(test_body_until_the_end),
+        TEST(test_server_says_close),
+        TEST(test_kept_connection_dies),
+        TEST(test_new_connection_dies),
+        TEST(test_kept_connection_dies_and_no_new_one),
+        TEST(test_farewell),
+        TEST(test_idle_connection_speaks),
+        TEST(test_large_request),
+        TEST(test_new_token),
+        TEST(test_names_and_ports),
+        TEST(test_nobody_of_that_name),
+        TEST(test_scheme_decides),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    open_kind = http_plain_new;
+    int failed = cmocka_run_group_tests_name("plain", tests, NULL, NULL);
+    open_kind = http_curl_new;
+    return failed + cmocka_run_group_tests_name("libcurl", tests, NULL, NULL);
 }

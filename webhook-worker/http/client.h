@@ -1,14 +1,11 @@
-/* The HTTP client of the worker: libcurl's transfers on the loop.
+/* The HTTP client of the worker: many POSTs at a time, all to one target, over connections that
+ * are kept.
  *
- *     http_client ──▶ pool ──▶ CURLM     at most HTTP_POOL_TRANSFERS transfers in each: libcurl's
- *                 └─▶ pool ──▶ CURLM     work per transfer grows with their number in one multi
+ *     client ──▶ plain.h   http://    our own exchange: libcurl connects, http_parser reads
+ *         └────▶ curl.h    https://   libcurl does it all: TLS, HTTP/2
  *
- * A pool has its own connections. The first pool with room takes a request, so that connections
- * are used again rather than opened.
- *
- * libcurl takes a socket's interest away after each request and gives it back at the next. We keep
- * the descriptor registered meanwhile, which saves two epoll_ctl a request; when an idle connection
- * speaks or is closed by the server, we unregister it, and libcurl finds out at its next use.
+ * Two kinds, because a request over plain TCP is a send and a recv, and what libcurl does around
+ * them costs as much again (docs/performance.md): in the worker that was half of its time.
  *
  * One thread; owned by the worker.
  */
@@ -16,9 +13,7 @@
 #define SLIP_WEBHOOK_WORKER_HTTP_CLIENT_H
 
 #include "common/process/loop.h"
-#include "webhook-worker/transfer.h"
-
-enum { HTTP_POOL_TRANSFERS = 64 };
+#include "webhook-worker/http/transfer.h"
 
 struct http_client;
 
@@ -42,9 +37,8 @@ void http_client_destroy(struct http_client **client);
 bool http_client_has_room(const struct http_client *client);
 size_t http_client_running(const struct http_client *client);
 
-/* Begins a request; there is room (asserted). What `request` points to stays in place until it has
- * ended or is cancelled. `owner` is handed to on_done. The result names the transfer for
- * http_client_cancel(), and is valid as long. */
+/* Begins a request; there is room (asserted). `owner` is handed to on_done. The result names the
+ * transfer for http_client_cancel(), and is valid until it has ended. */
 struct transfer *http_client_post(struct http_client *client,
                                   const struct transfer_request *request, void *owner);
 
@@ -52,6 +46,6 @@ struct transfer *http_client_post(struct http_client *client,
 void http_client_cancel(struct http_client *client, struct transfer *transfer);
 
 /* Descriptors of connections to the backend, in use or idle; for tests and gauges. */
-size_t http_client_sockets(const struct http_client *client);
+size_t http_client_sockets(struct http_client *client);
 
 #endif

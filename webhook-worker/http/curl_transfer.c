@@ -1,14 +1,12 @@
-#include "webhook-worker/transfer.h"
+#include "webhook-worker/http/curl_transfer.h"
 
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#define KEPT_BYTES ((size_t)256 << 10) /* of an answer's memory, between requests */
-
 enum { HEADER_AUTHORIZATION, HEADER_KEY, HEADER_CONTENT_TYPE, HEADER_EXPECT, HEADER_COUNT };
 
-static_assert(ARRAY_LENGTH(((struct transfer *)0)->headers) == HEADER_COUNT,
+static_assert(ARRAY_LENGTH(((struct curl_transfer *)0)->headers) == HEADER_COUNT,
               "one node for each header");
 
 /* libcurl's list has no const. */
@@ -18,7 +16,7 @@ static char no_expect_line[] = "Expect:";
 static size_t on_header(char *data, size_t size, size_t count, void *context)
 {
     (void)data;
-    struct transfer *transfer = context;
+    struct curl_transfer *transfer = context;
     transfer->header_bytes += size * count;
     if (transfer->header_bytes <= TRANSFER_HEADER_LIMIT_BYTES)
         return size * count;
@@ -28,7 +26,7 @@ static size_t on_header(char *data, size_t size, size_t count, void *context)
 
 static size_t on_data(char *data, size_t size, size_t count, void *context)
 {
-    struct transfer *transfer = context;
+    struct curl_transfer *transfer = context;
     size_t length = size * count;
     if (length > transfer->settings->answer_limit_bytes - transfer->answer.length) {
         transfer->is_too_big = true;
@@ -67,7 +65,7 @@ static void set_tls(CURL *easy, const struct transfer_settings *settings)
         set_pointer(easy, CURLOPT_CAINFO, settings->ca_file);
 }
 
-static void set_up(struct transfer *transfer)
+static void set_up(struct curl_transfer *transfer)
 {
     const struct transfer_settings *settings = transfer->settings;
     CURL *easy = transfer->easy;
@@ -75,7 +73,7 @@ static void set_up(struct transfer *transfer)
     set_pointer(easy, CURLOPT_URL, settings->url);
     set_pointer(easy, CURLOPT_PROTOCOLS_STR, "http,https");
     set_pointer(easy, CURLOPT_NOPROXY, "*");
-    set_pointer(easy, CURLOPT_USERAGENT, "slip-sockets/" SLIP_VERSION);
+    set_pointer(easy, CURLOPT_USERAGENT, TRANSFER_USER_AGENT);
     set_pointer(easy, CURLOPT_HTTPHEADER, &transfer->headers[0]);
     set_pointer(easy, CURLOPT_ERRORBUFFER, transfer->error);
     set_pointer(easy, CURLOPT_WRITEDATA, transfer);
@@ -92,10 +90,10 @@ static void set_up(struct transfer *transfer)
     set_tls(easy, settings);
 }
 
-struct transfer *transfer_new(const struct transfer_settings *settings)
+struct curl_transfer *curl_transfer_new(const struct transfer_settings *settings)
 {
-    struct transfer *transfer = xcalloc(1, sizeof(*transfer));
-    list_init(&transfer->link);
+    struct curl_transfer *transfer = xcalloc(1, sizeof(*transfer));
+    list_init(&transfer->base.link);
     transfer->settings = settings;
     for (size_t i = 0; i + 1 < HEADER_COUNT; i++)
         transfer->headers[i].next = &transfer->headers[i + 1];
@@ -108,13 +106,9 @@ struct transfer *transfer_new(const struct transfer_settings *settings)
     return transfer;
 }
 
-void transfer_destroy(struct transfer **transfer_place)
+void curl_transfer_destroy(struct curl_transfer *transfer)
 {
-    struct transfer *transfer = *transfer_place;
-    if (!transfer)
-        return;
-    *transfer_place = NULL;
-    list_remove(&transfer->link);
+    list_remove(&transfer->base.link);
     curl_easy_cleanup(transfer->easy);
     buffer_fini(&transfer->authorization);
     buffer_fini(&transfer->answer);
@@ -122,7 +116,8 @@ void transfer_destroy(struct transfer **transfer_place)
 }
 
 /* One token serves many requests, and a handle many requests with one token. */
-static void take_authorization(struct transfer *transfer, const struct transfer_request *request)
+static void take_authorization(struct curl_transfer *transfer,
+                               const struct transfer_request *request)
 {
     ASSERT(request->authorization_generation != 0);
     if (transfer->authorization_generation == request->authorization_generation)
@@ -134,7 +129,7 @@ static void take_authorization(struct transfer *transfer, const struct transfer_
     transfer->authorization_generation = request->authorization_generation;
 }
 
-void transfer_prepare(struct transfer *transfer, const struct transfer_request *request)
+void curl_transfer_prepare(struct curl_transfer *transfer, const struct transfer_request *request)
 {
     take_authorization(transfer, request);
     int length = snprintf(transfer->key_line, sizeof(transfer->key_line), "Idempotency-Key: %s",
@@ -162,71 +157,32 @@ static int64_t info_offset(CURL *easy, CURLINFO info)
     return curl_easy_getinfo(easy, info, &value) == CURLE_OK ? value : 0;
 }
 
-/* A status other than 2xx counts even when its body broke off: the backend has said no. */
-static enum job_outcome outcome_of(const struct transfer *transfer, CURLcode code, long status)
-{
-    if (status >= 300 || (code == CURLE_OK && status < 200))
-        return JOB_STATUS;
-    if (transfer->is_too_big)
-        return JOB_INVALID_ANSWER;
-    if (code == CURLE_OK)
-        return JOB_DELIVERED;
-    if (info_long(transfer->easy, CURLINFO_REQUEST_SIZE) == 0)
-        return JOB_NOT_SENT;
-    return code == CURLE_OPERATION_TIMEDOUT ? JOB_TIMED_OUT : JOB_BROKEN;
-}
-
-static enum metric_label_webhook label_of_status(unsigned status)
-{
-    if (status == 429 || status == 503)
-        return LABEL_WEBHOOK_BUSY;
-    return status >= 500 ? LABEL_WEBHOOK_SERVER_ERROR : LABEL_WEBHOOK_CLIENT_ERROR;
-}
-
-static enum metric_label_webhook label_of(enum job_outcome outcome, unsigned status)
-{
-    static const enum metric_label_webhook labels[] = {
-        [JOB_DELIVERED] = LABEL_WEBHOOK_OK,           [JOB_NOT_SENT] = LABEL_WEBHOOK_CONNECT,
-        [JOB_TIMED_OUT] = LABEL_WEBHOOK_TIMEOUT,      [JOB_BROKEN] = LABEL_WEBHOOK_BROKEN,
-        [JOB_INVALID_ANSWER] = LABEL_WEBHOOK_TOO_BIG,
-    };
-    return outcome == JOB_STATUS ? label_of_status(status) : labels[outcome];
-}
-
-static const char *error_of(const struct transfer *transfer, CURLcode code,
-                            enum job_outcome outcome)
-{
-    if (outcome == JOB_DELIVERED || outcome == JOB_STATUS)
-        return "";
-    if (outcome == JOB_INVALID_ANSWER)
-        return "the answer is too large";
-    return transfer->error[0] ? transfer->error : curl_easy_strerror(code);
-}
-
-void transfer_read_result(struct transfer *transfer, CURLcode code,
-                          struct transfer_result *ret_result)
+void curl_transfer_read_result(struct curl_transfer *transfer, CURLcode code,
+                               struct transfer_result *ret_result)
 {
     CURL *easy = transfer->easy;
-    long status = info_long(easy, CURLINFO_RESPONSE_CODE);
-    enum job_outcome outcome = outcome_of(transfer, code, status);
+    struct transfer_facts facts = {
+        .status = (unsigned)info_long(easy, CURLINFO_RESPONSE_CODE),
+        .is_complete = code == CURLE_OK,
+        .is_too_big = transfer->is_too_big,
+        .was_sent = info_long(easy, CURLINFO_REQUEST_SIZE) > 0,
+        .is_timed_out = code == CURLE_OPERATION_TIMEDOUT,
+        .error = transfer->error[0] ? transfer->error : curl_easy_strerror(code),
+    };
     *ret_result = (struct transfer_result){
-        .outcome = outcome,
-        .label = label_of(outcome, (unsigned)status),
-        .status = (unsigned)status,
-        .retry_after_ms =
-            outcome == JOB_STATUS ? info_offset(easy, CURLINFO_RETRY_AFTER) * 1000 : 0,
+        .retry_after_ms = info_offset(easy, CURLINFO_RETRY_AFTER) * 1000,
         .body = buffer_span(&transfer->answer),
-        .error = error_of(transfer, code, outcome),
         .duration_us = info_offset(easy, CURLINFO_TOTAL_TIME_T),
-        .first_byte_us = status ? info_offset(easy, CURLINFO_STARTTRANSFER_TIME_T) : 0,
+        .first_byte_us = facts.status ? info_offset(easy, CURLINFO_STARTTRANSFER_TIME_T) : 0,
         .connects = (unsigned)info_long(easy, CURLINFO_NUM_CONNECTS),
     };
+    transfer_judge(&facts, ret_result);
+    if (ret_result->outcome != JOB_STATUS)
+        ret_result->retry_after_ms = 0;
 }
 
-void transfer_clear(struct transfer *transfer)
+void curl_transfer_clear(struct curl_transfer *transfer)
 {
-    transfer->owner = NULL;
-    if (transfer->answer.capacity > KEPT_BYTES)
-        buffer_fini(&transfer->answer);
-    buffer_clear(&transfer->answer);
+    transfer->base.owner = NULL;
+    transfer_forget_answer(&transfer->answer);
 }
