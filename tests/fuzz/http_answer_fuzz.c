@@ -23,7 +23,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     read_answer(&whole, text, text.length);
     read_answer(&pieces, text, (size_t)data[0] + 1);
     ASSERT(whole.state == pieces.state && whole.status == pieces.status);
-    ASSERT(span_equal(buffer_span(&whole.body), buffer_span(&pieces.body)));
+    if (whole.state != HTTP_ANSWER_TOO_BIG) /* the piece that is too much is left out */
+        ASSERT(span_equal(buffer_span(&whole.body), buffer_span(&pieces.body)));
     if (whole.state == HTTP_ANSWER_COMPLETE)
         ASSERT(whole.retry_after.length == pieces.retry_after.length &&
                strcmp(whole.retry_after.data, pieces.retry_after.data) == 0);
