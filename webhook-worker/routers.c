@@ -11,11 +11,13 @@ void routers_init(struct routers *routers, void (*on_ready)(struct loop_deferred
     loop_deferred_init(&routers->ready, on_ready);
 }
 
-uint64_t routers_credits(uint64_t concurrency, size_t waiting)
+uint64_t routers_credits(uint64_t concurrency, size_t waiting, uint64_t told)
 {
     uint64_t step = concurrency < 8 ? 1 : concurrency / 8;
+    uint64_t slack = concurrency < 8 ? 0 : step;
     uint64_t extra = (waiting + step - 1) / step * step;
-    return concurrency + (extra < concurrency ? extra : concurrency);
+    uint64_t credits = concurrency + (extra < concurrency ? extra : concurrency);
+    return told >= credits && told - credits <= slack ? told : credits;
 }
 
 struct buffer *router_packet(struct router_peer *router)
@@ -38,7 +40,8 @@ void routers_ready(struct worker *worker)
     uint64_t concurrency = worker->config->webhook_concurrency;
     LIST_FOR_EACH(&worker->routers.peers, link) {
         struct router_peer *router = LIST_ENTRY(link, struct router_peer, link);
-        say_ready(router, worker->is_draining ? 0 : routers_credits(concurrency, router->waiting));
+        uint64_t credits = routers_credits(concurrency, router->waiting, router->credits);
+        say_ready(router, worker->is_draining ? 0 : credits);
     }
 }
 

@@ -3,7 +3,8 @@
  * READY tells each router how many jobs the worker holds for it at most: WEBHOOK_CONCURRENCY, and
  * above it (up to twice that) one for each of its jobs that waits for a control, because such a job
  * holds no transfer. What several routers give together above the concurrency waits here, QUEUED.
- * The number is rounded up to an eighth of the concurrency, so that not every answer changes it.
+ * The number is rounded up to an eighth of the concurrency, and lowered only when it is more than
+ * another eighth too high: else each answer on a quiet system would be two packets more.
  *
  * A router's jobs end with its session. One thread; owned by the worker.
  */
@@ -36,8 +37,9 @@ struct routers {
 void routers_init(struct routers *routers, void (*on_ready)(struct loop_deferred *deferred));
 void routers_fini(struct routers *routers);
 
-/* What a worker of this concurrency takes when `waiting` jobs hold no transfer. */
-uint64_t routers_credits(uint64_t concurrency, size_t waiting);
+/* What a worker of this concurrency takes when `waiting` jobs hold no transfer, and it has said
+ * `told` the last time. */
+uint64_t routers_credits(uint64_t concurrency, size_t waiting, uint64_t told);
 
 /* For the link set of the routers; `context` is the worker. */
 extern const struct link_handlers routers_link_handlers;
