@@ -3,7 +3,11 @@
 #include <curl/curl.h>
 #include <time.h>
 
-enum { SWITCHING_PROTOCOLS = 101, RETRY_AFTER_SECONDS_MAX = 1000000000 };
+enum {
+    SKIP_BODY = 1, /* http_parser's on_headers_complete */
+    SWITCHING_PROTOCOLS = 101,
+    RETRY_AFTER_SECONDS_MAX = 1000000000,
+};
 
 /* http_parser keeps its own copy of it for the whole process. */
 static size_t head_limit_bytes = HTTP_MAX_HEADER_SIZE;
@@ -61,17 +65,42 @@ static int on_header_name(http_parser *parser, const char *data, size_t length)
 static int on_header_value(http_parser *parser, const char *data, size_t length)
 {
     struct http_answer *answer = answer_of(parser);
+    bool is_first = !answer->is_in_value;
     answer->is_in_value = true;
-    if (answer->status >= 300 &&
-        span_equal_nocase(cut_span(&answer->name), span_text("Retry-After")))
-        cut_append(&answer->retry_after, data, length);
+    if (answer->status < 300 ||
+        !span_equal_nocase(cut_span(&answer->name), span_text("Retry-After")))
+        return 0;
+    if (is_first)
+        cut_clear(&answer->retry_after);
+    cut_append(&answer->retry_after, data, length);
     return 0;
+}
+
+/* They end with their head, whatever it says about a body (RFC 9112 §6.3). */
+static bool is_bodyless(const http_parser *parser)
+{
+    return is_interim(parser) || parser->status_code == 204 || parser->status_code == 304;
+}
+
+static bool announces_body(const http_parser *parser)
+{
+    return parser->flags & F_CHUNKED ||
+           (parser->flags & F_CONTENTLENGTH && parser->content_length > 0);
+}
+
+/* Both lengths at once: what one side takes for the end, another may not. */
+static bool is_ambiguous(const http_parser *parser)
+{
+    return parser->flags & F_CHUNKED && parser->flags & F_CONTENTLENGTH;
 }
 
 static int on_head_complete(http_parser *parser)
 {
-    answer_of(parser)->is_head_over = !is_interim(parser);
-    return 0;
+    struct http_answer *answer = answer_of(parser);
+    answer->is_head_over = !is_interim(parser);
+    if (is_ambiguous(parser) || (is_bodyless(parser) && announces_body(parser)))
+        answer->is_last = true;
+    return is_bodyless(parser) ? SKIP_BODY : 0;
 }
 
 static int on_body(http_parser *parser, const char *data, size_t length)
@@ -91,8 +120,8 @@ static int on_complete(http_parser *parser)
     if (is_interim(parser))
         return 0;
     answer->state = HTTP_ANSWER_COMPLETE;
-    answer->keeps_alive =
-        http_should_keep_alive(parser) && parser->status_code != SWITCHING_PROTOCOLS;
+    answer->keeps_alive = http_should_keep_alive(parser) && !answer->is_last &&
+                          parser->status_code != SWITCHING_PROTOCOLS;
     http_parser_pause(parser, 1);
     return 0;
 }
@@ -130,12 +159,14 @@ void http_answer_begin(struct http_answer *answer, size_t body_limit)
 {
     http_parser_init(&answer->parser, HTTP_RESPONSE);
     answer->parser.data = answer;
+    answer->parser.allow_chunked_length = 1; /* as most clients do (RFC 9112 §6.3: chunked wins) */
     answer->state = HTTP_ANSWER_PARTIAL;
     answer->status = 0;
     buffer_clear(&answer->body);
     answer->body_limit = body_limit;
     answer->head_bytes = 0;
     answer->is_head_over = false;
+    answer->is_last = false;
     answer->keeps_alive = false;
     answer->is_in_value = false;
     cut_clear(&answer->name);

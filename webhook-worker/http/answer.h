@@ -30,6 +30,7 @@ struct http_answer {
     size_t body_limit;
     size_t head_bytes; /* read so far, interim answers included */
     bool is_head_over; /* ... and the rest is the body */
+    bool is_last;      /* where it ends is not sure enough for another one to follow */
     bool keeps_alive;  /* the connection may be used again; when complete */
     bool is_in_value;  /* of a header, not in its name */
     /* When there may be a Retry-After: */

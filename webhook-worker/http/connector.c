@@ -52,12 +52,14 @@ static void connect_release(struct http_connector *connector, struct http_connec
 }
 
 /* libcurl closes its descriptor when the handle is taken out of the multi; this is another one of
- * the same socket. */
+ * the same socket. It may be gone already: libcurl looks after dead connections in between. */
 static int take_socket(CURL *easy)
 {
     curl_socket_t fd = CURL_SOCKET_BAD;
     CURLcode code = curl_easy_getinfo(easy, CURLINFO_ACTIVESOCKET, &fd);
-    ASSERT(code == CURLE_OK && fd != CURL_SOCKET_BAD);
+    ASSERT(code == CURLE_OK);
+    if (fd == CURL_SOCKET_BAD)
+        return -ECONNRESET;
     int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
     return copy < 0 ? -errno : copy;
 }

@@ -50,7 +50,7 @@ int http_head_init(struct http_head *head, const char *url_text)
     CURLU *url = curl_url();
     ASSERT(url);
     int rc = -EINVAL;
-    if (curl_url_set(url, CURLUPART_URL, url_text, 0) == CURLUE_OK && is_plain(url))
+    if (curl_url_set(url, CURLUPART_URL, url_text, CURLU_URLENCODE) == CURLUE_OK && is_plain(url))
         rc = append_fixed(url, &head->fixed);
     curl_url_cleanup(url);
     if (rc < 0)

@@ -33,9 +33,10 @@ struct exchange {
     struct loop_timer timer;
     struct buffer head;
     struct span body;
-    size_t written; /* of both, to this connection */
-    bool was_sent;  /* ... or something to one before */
-    bool is_heard;  /* a byte of an answer came */
+    size_t written;  /* of both, to this connection */
+    bool was_sent;   /* ... or something to one before */
+    bool is_heard;   /* a byte of an answer came */
+    int write_error; /* told here, it is not told again where we read */
     struct http_answer answer;
     int64_t timeout_ms;
     int64_t began_us;
@@ -143,6 +144,8 @@ static void exchange_write(struct exchange *exchange)
     if (sent > 0) {
         exchange->written += (size_t)sent;
         exchange->was_sent = true;
+    } else if (sent < 0 && errno != EAGAIN && errno != EINTR) {
+        exchange->write_error = errno;
     }
     bool is_written = exchange->written == exchange_size(exchange);
     loop_modify(loop, source, is_written ? EPOLLIN : EPOLLIN | EPOLLOUT);
@@ -153,6 +156,7 @@ static void exchange_reset(struct exchange *exchange)
 {
     exchange->written = 0;
     exchange->is_heard = false;
+    exchange->write_error = 0;
     http_answer_begin(&exchange->answer, exchange->client->base.settings.answer_limit_bytes);
 }
 
@@ -171,15 +175,17 @@ static void exchange_repeat(struct exchange *exchange)
     exchange_connect(exchange);
 }
 
-/* The connection has ended. */
+/* The connection has ended, in order (0) or by an error, which ends no answer. */
 static void exchange_broken(struct exchange *exchange, int error)
 {
     if (exchange->connection->is_reused && !exchange->is_heard) {
         exchange_repeat(exchange);
+    } else if (error) {
+        exchange_fail(exchange, strerror(error));
     } else if (http_answer_end(&exchange->answer) == HTTP_ANSWER_COMPLETE) {
         exchange_end(exchange, false);
     } else {
-        exchange_fail(exchange, error ? strerror(error) : http_answer_problem(&exchange->answer));
+        exchange_fail(exchange, http_answer_problem(&exchange->answer));
     }
 }
 
@@ -197,7 +203,7 @@ static void exchange_read(struct exchange *exchange)
     if (length < 0 && (errno == EAGAIN || errno == EINTR))
         return;
     if (length <= 0) {
-        exchange_broken(exchange, length < 0 ? errno : 0);
+        exchange_broken(exchange, length < 0 ? errno : exchange->write_error);
         return;
     }
     if (!exchange->is_heard)

@@ -6,7 +6,8 @@
  *     exchange:  its head (head.h) and its body leave in one call, its answer (answer.h) is read
  *
  * A request whose kept connection turns out to be closed before a byte of the answer came goes out
- * again over a new one, once (RFC 9112 §9.5): a server closes idle connections when it likes.
+ * again over a new one, once (RFC 9112 §9.3.1): a server closes idle connections when it likes. It
+ * may have been read all the same; that is what its Idempotency-Key is for (RFC 9110 §9.2.2).
  */
 #ifndef SLIP_WEBHOOK_WORKER_HTTP_PLAIN_H
 #define SLIP_WEBHOOK_WORKER_HTTP_PLAIN_H

@@ -143,6 +143,16 @@ void backend_cut(struct backend *backend)
         peer_destroy(LIST_ENTRY(link, struct peer, link));
 }
 
+void backend_reset(struct backend *backend)
+{
+    const struct linger linger = {.l_onoff = 1};
+    LIST_FOR_EACH(&backend->peers, link) {
+        struct peer *peer = LIST_ENTRY(link, struct peer, link);
+        ASSERT(setsockopt(peer->source.fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)) == 0);
+    }
+    backend_cut(backend);
+}
+
 void backend_forget_answers(struct backend *backend)
 {
     LIST_FOR_EACH(&backend->answers, link) {

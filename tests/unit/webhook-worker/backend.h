@@ -44,6 +44,9 @@ void backend_cut(struct backend *backend);
 /* Accepts no further connections. */
 void backend_refuse(struct backend *backend);
 
+/* Cuts all connections by RST. */
+void backend_reset(struct backend *backend);
+
 /* Sends bytes on every open connection that has a request waiting. */
 void backend_say(struct backend *backend, const char *text);
 

@@ -431,6 +431,68 @@ static void test_body_until_the_end(void **state)
     }
 }
 
+/* ... but not until a reset. */
+static void test_body_until_a_reset(void **state)
+{
+    struct world *world = *state;
+    (void)post(world);
+    turn_until(world, world->backend.waiting == 1);
+    backend_say(&world->backend, "HTTP/1.1 200 OK\r\n\r\nuntil the");
+    for (int i = 0; i < 3; i++)
+        loop_turn(world->loop, 0);
+    backend_reset(&world->backend);
+    turn_until(world, world->done == 1);
+    assert_int_equal(world->result.outcome, JOB_BROKEN);
+    assert_true(strlen(world->error) > 0);
+}
+
+/* What their heads say about a body is void (RFC 9112 §6.3). */
+static void test_without_a_body(void **state)
+{
+    struct world *world = *state;
+    static const char *const answers[] = {
+        "HTTP/1.1 204 No Content\r\nTransfer-Encoding: chunked\r\n\r\n",
+        "HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n",
+        "HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n",
+        ("HTTP/1.1 103 Early Hints\r\nContent-Length: 5\r\n\r\n" OK_ANSWER),
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(answers); i++)
+        backend_answer(&world->backend, answers[i]);
+    for (size_t i = 0; i < ARRAY_LENGTH(answers); i++) {
+        exchange(world);
+        assert_int_equal(world->result.outcome, i == 2 ? JOB_STATUS : JOB_DELIVERED);
+    }
+    assert_string_equal(world->body, "{}");
+}
+
+static void test_two_lengths(void **state)
+{
+    struct world *world = *state;
+    backend_answer(&world->backend, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n"
+                                    "Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n");
+    exchange(world);
+    exchange(world);
+    assert_int_equal(world->result.outcome, JOB_DELIVERED);
+    assert_string_equal(world->body, "{}");
+    if (open_kind == http_plain_new)
+        assert_int_equal(world->backend.accepted, 2);
+}
+
+static void test_other_letters(void **state)
+{
+    struct world *world = *state;
+    char url[128];
+    snprintf(url, sizeof(url), "http://127.0.0.1:%u/h\xc3\xb6k%%20x?\xc3\xbc=%%41",
+             world->backend.port);
+    open_client(world, url, 4);
+    backend_answer(&world->backend, OK_ANSWER);
+    exchange(world);
+    const char *head = world->backend.last_head.data;
+    assert_ptr_equal(strstr(head, "POST /h%c3%b6k%20x?"), head);
+    if (open_kind == http_plain_new) /* libcurl leaves the query as it is */
+        assert_non_null(strstr(head, "?%c3%bc=%41 HTTP/1.1\r\n"));
+}
+
 static void test_server_says_close(void **state)
 {
     struct world *world = *state;
@@ -630,6 +692,10 @@ int main(void)
         TEST(test_destroy_while_running),
         TEST(test_byte_by_byte),
         TEST(test_body_until_the_end),
+        TEST(test_body_until_a_reset),
+        TEST(test_without_a_body),
+        TEST(test_two_lengths),
+        TEST(test_other_letters),
         TEST(test_server_says_close),
         TEST(test_kept_connection_dies),
         TEST(test_new_connection_dies),
