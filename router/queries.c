@@ -52,28 +52,41 @@ STATEMENT(put_connections,
           "  state = excluded.state, metadata = coalesce(excluded.metadata, c.metadata),"
           "  ip = coalesce(excluded.ip, c.ip), path = coalesce(excluded.path, c.path),"
           "  opened_at = coalesce(excluded.opened_at, c.opened_at)");
-STATEMENT(keep_subscriptions, "delete from subscriptions s using unnest($3::text[]) as n (id)"
-                              " where s.connection_id = n.id and not exists"
-                              "  (select from unnest($4::text[], $5::text[]) as k (id, channel)"
-                              "   where k.id = s.connection_id and k.channel = s.channel)"
-                              " and " EDGE_IS_OURS);
+/* Deletes rows, which the primary key finds for each element of an array. A plain join would leave
+ * the planner a choice, and with statistics from a moment when the table was empty it walks through
+ * all of it for each batch, which took minutes. `offset 0` keeps it from making a join of this; for
+ * the choice between the indexes see sql/0003_primary_keys_last.sql. */
+/* clang-format off */
+#define DELETE_EACH(table, elements, columns, condition, also)                       \
+    "delete from " table " where ctid = any (array(select r.ctid from " elements     \
+    ", lateral (select " columns " from " table " r where " condition " offset 0) r" \
+    also ")) and " EDGE_IS_OURS
+STATEMENT(keep_subscriptions,
+          DELETE_EACH("subscriptions", "unnest($3::text[]) as n (id)", "r.ctid, r.channel",
+                      "r.connection_id = n.id",
+                      " where (n.id, r.channel) not in"
+                      "  (select id, channel from unnest($4::text[], $5::text[]) as k (id, channel))"));
 STATEMENT(drop_subscriptions,
-          "delete from subscriptions s using unnest($3::text[], $4::text[]) as n (id, channel)"
-          " where s.connection_id = n.id and s.channel = n.channel and " EDGE_IS_OURS);
+          DELETE_EACH("subscriptions", "unnest($3::text[], $4::text[]) as n (id, channel)", "r.ctid",
+                      "r.connection_id = n.id and r.channel = n.channel", ""));
+STATEMENT(drop_memberships,
+          DELETE_EACH("subscriptions", "unnest($3::text[]) as n (id)", "r.ctid",
+                      "r.connection_id = n.id", ""));
+STATEMENT(drop_connections,
+          DELETE_EACH("connections", "unnest($3::text[]) as n (id)", "r.ctid",
+                      "r.connection_id = n.id", ""));
+/* clang-format on */
 STATEMENT(put_subscriptions, "insert into subscriptions (connection_id, channel)"
                              " select id, channel"
                              " from unnest($3::text[], $4::text[]) as n (id, channel)"
                              " where " EDGE_IS_OURS " on conflict do nothing");
-STATEMENT(drop_memberships,
-          "delete from subscriptions where connection_id = any ($3::text[]) and " EDGE_IS_OURS);
-STATEMENT(drop_connections,
-          "delete from connections where connection_id = any ($3::text[]) and " EDGE_IS_OURS);
 STATEMENT(prune_connections,
           "with gone as ("
-          " delete from connections c where c.edge_id = $1 and not exists"
-          "  (select from unnest($3::text[]) as k (id) where k.id = c.connection_id)"
+          " delete from connections c where c.edge_id = $1 and c.connection_id not in"
+          "  (select id from unnest($3::text[]) as k (id))"
           "  and " EDGE_IS_OURS " returning connection_id)"
-          " delete from subscriptions s using gone where s.connection_id = gone.connection_id");
+          " delete from subscriptions"
+          " where connection_id = any (array(select connection_id from gone))");
 STATEMENT(set_edge_state, "update edges set state = $3,"
                           " ended_at = case when $3 = 'left' then now() else ended_at end"
                           " where edge_id = $1 and home_epoch = $2");
