@@ -1,7 +1,5 @@
 #include "edge/admission.h"
 
-#include <unistd.h>
-
 #include "common/contract/event.h"
 #include "common/process/metrics.h"
 #include "edge/edge.h"
@@ -105,16 +103,12 @@ static void admit(struct client **client, const struct client_address *address,
     event_open_details_append(&details, &told.handshake);
     struct opening *opening = opening_new(
         handshake, span_of(received.data + request->consumed, received.length - request->consumed));
-    int fd = client_release(client);
-    struct connection *connection = connection_new(edge, fd, &opening, buffer_span(&metadata));
-    if (connection) {
-        if (edge->config->max_connections_per_address > 0)
-            connection->neighbour = neighbours_enter(&edge->neighbours, address);
-        connection_push_event(connection, queued_event_new(EVENT_OPEN, buffer_span(&details), 0));
-    } else {
-        opening_destroy(&opening);
-        close(fd);
-    }
+    struct connection *connection =
+        connection_new(edge, &(*client)->source, &opening, buffer_span(&metadata));
+    client_forget(client);
+    if (edge->config->max_connections_per_address > 0)
+        connection->neighbour = neighbours_enter(&edge->neighbours, address);
+    connection_push_event(connection, queued_event_new(EVENT_OPEN, buffer_span(&details), 0));
     buffer_fini(&metadata);
     buffer_fini(&details);
 }

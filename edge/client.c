@@ -13,22 +13,29 @@
 
 enum { READ_BYTES = 16 << 10 };
 
-int client_release(struct client **client_place)
+void client_forget(struct client **client_place)
 {
     struct client *client = *client_place;
-    int fd = client->source.fd;
     *client_place = NULL;
-    loop_remove(client->edge->loop, &client->source);
+    ASSERT(client->source.fd < 0);
     timer_wheel_stop(&client->edge->wheel, &client->deadline);
     list_remove(&client->link);
     buffer_fini(&client->received);
     free(client);
+}
+
+/* Returns the socket, which epoll no longer watches. */
+static int release(struct client **client)
+{
+    int fd = (*client)->source.fd;
+    loop_remove((*client)->edge->loop, &(*client)->source);
+    client_forget(client);
     return fd;
 }
 
 static void cut(struct client *client)
 {
-    close(client_release(&client));
+    close(release(&client));
 }
 
 void client_cut_all(struct edge *edge)
@@ -49,7 +56,7 @@ void client_refuse(struct client **client, int status, struct span detail, bool 
     buffer_fini(&bytes);
     outbox_push(&outbox, answer);
     shared_frame_unref(&answer);
-    linger_begin(edge, client_release(client), &outbox);
+    linger_begin(edge, release(client), &outbox);
 }
 
 static void refuse(struct client *client, int status, const char *detail)

@@ -33,9 +33,8 @@ void client_begin(struct edge *edge, int fd, const struct sockaddr *address);
 /* Answers with a status and forgets the client, whose socket lingers. `detail`: the body. */
 void client_refuse(struct client **client, int status, struct span detail, bool head_only);
 
-/* Gives up the client; returns its socket, which epoll no longer watches. */
-MUST_USE
-int client_release(struct client **client);
+/* Forgets a client whose socket somebody else has taken over (loop_hand_over). */
+void client_forget(struct client **client);
 
 /* Cuts all clients. */
 void client_cut_all(struct edge *edge);

@@ -14,6 +14,8 @@
 #include "edge/traffic.h"
 #include "edge/watch.h"
 
+enum { PREFETCHED = 4 }; /* members ahead of the one that gets a frame */
+
 /* What a handler gets: where it is, who asked, and what for. */
 struct order {
     struct edge *edge;
@@ -112,8 +114,11 @@ static void publish(const struct order *order, enum frame_opcode opcode)
     if (count == 0)
         return;
     message_init(&message, opcode, order->body->data);
-    for (uint32_t i = channel->count; i-- > 0;)
+    for (uint32_t i = channel->count; i-- > 0;) {
+        if (i >= PREFETCHED)
+            connection_prefetch(connection_of(channel->members[i - PREFETCHED].of));
         send_to(connection_of(channel->members[i].of), &message);
+    }
     message_fini(&message);
     count_sent(opcode, count);
 }

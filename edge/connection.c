@@ -18,18 +18,14 @@ static void draw_id(struct connection *connection)
     connection->id[CONNECTION_ID_LENGTH] = '\0';
 }
 
-struct connection *connection_new(struct edge *edge, int fd, struct opening **opening,
-                                  struct span metadata)
+struct connection *connection_new(struct edge *edge, struct loop_source *socket,
+                                  struct opening **opening, struct span metadata)
 {
     struct connection *connection = xcalloc(1, sizeof(*connection));
     connection->edge = edge;
-    connection->fd = fd;
-    connection->source =
-        (struct loop_source){.fd = fd, .events = EPOLLRDHUP, .on_event = traffic_on_event};
-    if (loop_add(edge->loop, &connection->source) < 0) {
-        free(connection);
-        return NULL;
-    }
+    connection->fd = socket->fd;
+    connection->source.on_event = traffic_on_event;
+    loop_hand_over(edge->loop, socket, &connection->source);
     list_init(&connection->order_link);
     list_init(&connection->pump_link);
     list_init(&connection->dirty_link);

@@ -37,6 +37,7 @@ struct opening;
 enum {
     EDGE_ID_LENGTH = 10,
     CONNECTION_ID_LENGTH = EDGE_ID_LENGTH + 16,
+    CACHE_LINE = 64,
 };
 
 enum connection_stage {
@@ -49,28 +50,36 @@ enum connection_stage {
 };
 
 struct connection {
+    /* What a delivery touches (traffic.c) lies together: a fan-out walks through thousands of
+     * connections, and most of its own time waits for their cache lines. */
+    struct list dirty_link; /* in edge->dirty: its outbox is to be written this turn */
+    struct list pause_link; /* in edge->paused: its socket is not read */
+    struct outbox outbox;
+    struct loop_source source; /* fd -1 while epoll does not watch it */
+    struct edge *edge;
+    struct opening *opening;   /* PENDING, and until its early frames are read */
+    struct shared_frame *pong; /* the answer to the latest ping, waiting for room, or NULL */
+    int64_t message_ms;        /* when the last message went either way */
+    int fd;                    /* -1: no socket */
+    uint8_t stage;             /* enum connection_stage */
+    uint8_t window_bits;       /* deflate towards the client; 0: none */
+    bool owes_close;           /* TOMBSTONE: an ACCEPT came for it */
+    bool is_blocked;           /* the socket took no more: EPOLLOUT is awaited */
+    bool is_hung_up;           /* the client sent FIN, and its last bytes are not read yet */
+    bool is_deaf;              /* writing failed: nothing more is written */
+
     struct table_link link; /* in edge->connections; the key is the id */
     struct list order_link; /* in edge->in_order */
     struct list pump_link;  /* in edge->home.pumping: it may have batches to seal or to send */
-    struct list dirty_link; /* in edge->dirty: its outbox is to be written this turn */
-    struct list pause_link; /* in edge->paused: its socket is not read */
-    struct edge *edge;
 
-    struct loop_source source; /* fd -1 while epoll does not watch it */
-    int fd;                    /* -1: no socket */
     struct frame_decoder decoder;
-    struct outbox outbox;
-    struct shared_frame *pong; /* the answer to the latest ping, waiting for room, or NULL */
-
     struct wheel_timer timer; /* the earliest of what keepalive.h watches */
     int64_t since_ms;         /* when this stage began */
     int64_t heard_ms;         /* when the client last sent anything */
-    int64_t message_ms;       /* when the last message went either way */
     int64_t pinged_ms;        /* when an unanswered ping was sent, or 0 */
 
     struct event_queue events;
     struct queued_event *close_event; /* CLOSING: what will be told */
-    struct opening *opening;          /* PENDING, and until its early frames are read */
     struct memberships memberships;
     struct neighbour *neighbour; /* while it has a socket, if addresses are counted, or NULL */
     struct origin_mark origin;
@@ -80,22 +89,22 @@ struct connection {
     uint32_t metadata_session;    /* of the router that knows the metadata (home.h) */
     uint32_t handed_over_session; /* of the router that has all events of it */
 
-    uint8_t stage;       /* enum connection_stage */
-    uint8_t window_bits; /* deflate towards the client; 0: none */
-    bool owes_close;     /* TOMBSTONE: an ACCEPT came for it */
-    bool is_blocked;     /* the socket took no more: EPOLLOUT is awaited */
-    bool is_hung_up;     /* the client sent FIN, and its last bytes are not read yet */
-    bool is_deaf;        /* writing failed: nothing more is written */
-
     char id[CONNECTION_ID_LENGTH + 1];
 };
 
-/* Takes the socket and a handshake (opening.h) under way; PENDING. The metadata is copied. The
- * caller makes its OPEN event. Returns NULL and leaves both to the caller when epoll refuses the
- * socket. */
+/* Takes over a registered socket (loop_hand_over) and a handshake (opening.h) under way; PENDING.
+ * The metadata is copied. The caller makes its OPEN event. */
 MUST_USE
-struct connection *connection_new(struct edge *edge, int fd, struct opening **opening,
-                                  struct span metadata);
+struct connection *connection_new(struct edge *edge, struct loop_source *socket,
+                                  struct opening **opening, struct span metadata);
+
+/* Asks for the cache lines that a delivery touches, before its turn comes. */
+static inline void connection_prefetch(const struct connection *connection)
+{
+    const char *first = (const char *)connection;
+    for (size_t at = 0; at < offsetof(struct connection, link); at += CACHE_LINE)
+        __builtin_prefetch(first + at, 1);
+}
 
 /* Frees it, whatever its stage; its socket is closed. */
 void connection_forget(struct connection **connection);

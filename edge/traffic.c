@@ -27,7 +27,7 @@ static bool has_traffic(const struct connection *connection)
 
 static uint32_t wanted_events(const struct connection *connection)
 {
-    bool reads = has_traffic(connection) && !connection->opening && !traffic_is_paused(connection);
+    bool reads = has_traffic(connection) && !traffic_is_paused(connection);
     uint32_t events = connection->is_blocked ? EPOLLOUT : 0;
     if (reads)
         return events | EPOLLIN;
@@ -232,11 +232,22 @@ static void read_some(struct connection *connection)
     traffic_take(connection, edge->read_buffer, (size_t)length);
 }
 
+/* Whoever waits for an answer has nothing to say, as a rule, so epoll goes on watching for it, and
+ * is told otherwise only when something comes: it would be two system calls for every connection.
+ * What comes stays in the kernel, or is the client's end, which then is reported as one. */
+static void on_event_while_pending(struct connection *connection, uint32_t events)
+{
+    if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+        opening_abandon(connection);
+    else
+        traffic_watch(connection);
+}
+
 void traffic_on_event(struct loop_source *source, uint32_t events)
 {
     struct connection *connection = of_source(source);
     if (connection->stage == STAGE_PENDING) {
-        opening_abandon(connection);
+        on_event_while_pending(connection, events);
         return;
     }
     if (events & EPOLLOUT)
@@ -303,6 +314,9 @@ void traffic_flush_dirty(struct edge *edge)
     for (int i = 0; i < FLUSHED_AT_ONCE && !list_is_empty(&edge->dirty); i++) {
         struct connection *connection = LIST_FIRST(&edge->dirty, struct connection, dirty_link);
         list_remove(&connection->dirty_link);
+        struct connection *next = LIST_FIRST(&edge->dirty, struct connection, dirty_link);
+        if (next)
+            connection_prefetch(next);
         traffic_flush(connection);
         if (connection->opening && connection->stage != STAGE_PENDING)
             opening_read_early(connection);

@@ -249,6 +249,17 @@ int loop_add(struct loop *loop, struct loop_source *source)
     return rc;
 }
 
+void loop_hand_over(struct loop *loop, struct loop_source *from, struct loop_source *to)
+{
+    ASSERT(from->fd >= 0 && to->on_event);
+    struct slot *slot = slot_of(loop, from->fd);
+    ASSERT(slot->source == from);
+    slot->source = to;
+    to->fd = from->fd;
+    to->events = from->events;
+    from->fd = -1;
+}
+
 void loop_modify(struct loop *loop, struct loop_source *source, uint32_t events)
 {
     ASSERT(source->fd >= 0);

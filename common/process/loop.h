@@ -94,6 +94,11 @@ int64_t loop_now_ms(const struct loop *loop);
 MUST_USE
 int loop_add(struct loop *loop, struct loop_source *source);
 
+/* `to`, whose callback the caller has set, takes over from `from` the descriptor and what it is
+ * watched for; `from` is not registered after. No system call: for a socket that becomes another
+ * object's business. An event that this turn still holds for it reaches `to`. */
+void loop_hand_over(struct loop *loop, struct loop_source *from, struct loop_source *to);
+
 /* Changes the events waited for (no system call when nothing changes). */
 void loop_modify(struct loop *loop, struct loop_source *source, uint32_t events);
 

@@ -161,8 +161,9 @@ def test_thousands_can_be_pending(stacks):
     assert stack.edge.metric("slip_connections") == count
 
 
+@pytest.mark.parametrize("says", ["", "is anybody there?"])
 @pytest.mark.parametrize("leave", ["drop", "reset"])
-def test_a_client_that_gives_up_while_pending_leaves_nothing_and_gets_its_close(ring, leave):
+def test_a_client_that_gives_up_while_pending_leaves_nothing_and_gets_its_close(ring, leave, says):
     may_answer = threading.Event()
     ring.backend.on("OPEN", lambda event, _: may_answer.wait(20) and accept(
         event["connectionId"],
@@ -170,6 +171,8 @@ def test_a_client_that_gives_up_while_pending_leaves_nothing_and_gets_its_close(
     client = ring.client()
     client.send_raw(client.request())
     opened = ring.backend.wait_for("OPEN")[0]["connectionId"]
+    if says:
+        client.send_raw(client.frame(1, says))
     getattr(client, leave)()
     until(lambda: ring.edge.metric("slip_connections_pending") == 0, "the edge to notice that the client left")
     may_answer.set()

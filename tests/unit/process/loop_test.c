@@ -249,6 +249,32 @@ static void test_add_and_modify(void **state)
     actor_free(actor);
 }
 
+static void hand_over_to_the_other(struct actor *actor)
+{
+    loop_hand_over(loop, &actor->source, &other->source);
+}
+
+static void test_another_takes_over(void **state)
+{
+    (void)state;
+    struct actor *first = actor_new('a', hand_over_to_the_other);
+    other = actor_new('b', NULL);
+    make_ready(first);
+    other->source.on_event = on_event;
+    int fd = first->source.fd;
+    loop_turn(loop, 0);
+    assert_int_equal(first->source.fd, -1);
+    assert_int_equal(other->source.fd, fd);
+    assert_int_equal(other->source.events, EPOLLIN);
+    loop_turn(loop, 0);
+    assert_string_equal(story, "ab");
+    loop_modify(loop, &other->source, 0);
+    loop_turn(loop, 0);
+    assert_string_equal(story, "ab");
+    actor_free(first);
+    actor_free(other);
+}
+
 static void test_many_more_sources_than_a_batch(void **state)
 {
     (void)state;
@@ -624,6 +650,7 @@ int main(void)
         LOOP_TEST(test_reused_descriptor_gets_no_stale_event),
         LOOP_TEST(test_source_may_free_itself),
         LOOP_TEST(test_add_and_modify),
+        LOOP_TEST(test_another_takes_over),
         LOOP_TEST(test_many_more_sources_than_a_batch),
         LOOP_TEST(test_timers_in_order),
         LOOP_TEST(test_timer_moves),
