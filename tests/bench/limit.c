@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 
 #include "tests/bench/fail.h"
+#include "tests/bench/frames.h"
 #include "tests/bench/server.h"
 
 static struct list members = {&members, &members};
@@ -22,20 +23,6 @@ enum { FAULTY_MESSAGE = 100 };
 static const char *fault = "";
 static unsigned left_count;
 static struct buffer swapped;
-
-static void append_frame(struct buffer *buffer, struct span text)
-{
-    buffer_append_byte(buffer, (char)0x81);
-    if (text.length < 126) {
-        buffer_append_byte(buffer, (char)text.length);
-    } else {
-        unsigned bytes = text.length <= UINT16_MAX ? 2 : 8;
-        buffer_append_byte(buffer, bytes == 2 ? 126 : 127);
-        for (unsigned i = 0; i < bytes; i++)
-            buffer_append_byte(buffer, (char)((uint64_t)text.length >> (8 * (bytes - 1 - i))));
-    }
-    buffer_append_span(buffer, text);
-}
 
 static bool does(const char *what)
 {
@@ -64,49 +51,31 @@ static void echo(struct server_peer *peer, struct span text)
 {
     static struct buffer frame;
     if (!*fault) {
-        append_frame(&peer->out, text);
+        frames_append(&peer->out, text);
         return;
     }
     buffer_clear(&frame);
-    append_frame(&frame, text);
+    frames_append(&frame, text);
     put(&peer->out, buffer_span(&frame));
 }
 
-/* One frame of a client: unmasked and sent back. */
 static size_t on_bytes(struct server_peer *peer, struct span bytes)
 {
-    static struct buffer text;
-    const unsigned char *head = (const unsigned char *)bytes.data;
-    unsigned extra = bytes.length < 2         ? 0
-                     : (head[1] & 127) == 126 ? 2
-                     : (head[1] & 127) == 127 ? 8
-                                              : 0;
-    if (bytes.length < 6 + extra)
-        return 0;
-    uint64_t length = extra ? 0 : head[1] & 127;
-    for (unsigned i = 0; i < extra; i++)
-        length = length << 8 | head[2 + i];
-    if (bytes.length - 6 - extra < length)
-        return 0;
-    const char *payload = bytes.data + 6 + extra;
-    buffer_clear(&text);
-    char *place = buffer_reserve(&text, length);
-    for (uint64_t i = 0; i < length; i++)
-        place[i] = payload[i] ^ payload[(int64_t)(i % 4) - 4];
-    echo(peer, span_of(place, length));
-    return 6 + extra + length;
+    struct span text;
+    size_t taken = frames_take(bytes, &text);
+    if (taken > 0)
+        echo(peer, text);
+    return taken;
 }
 
 static void on_request(struct server_peer *peer, const struct server_request *request)
 {
-    if (!memmem(request->head.data, request->head.length, "Upgrade: websocket", 18)) {
-        append_frame(&frames, request->body);
+    if (!server_is_upgrade(request)) {
+        frames_append(&frames, request->body);
         list_append(&publishers, &peer->link);
         return;
     }
-    buffer_append_text(&peer->out, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
-                                   "Connection: Upgrade\r\nSec-WebSocket-Accept: "
-                                   "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n");
+    server_upgrade(peer);
     list_append(&members, &peer->link);
     peer->on_bytes = on_bytes;
 }

@@ -8,6 +8,7 @@
 
 #include "tests/bench/crowd.h"
 #include "tests/bench/fail.h"
+#include "tests/bench/http.h"
 
 static void append_body(struct buffer *body, const char *form,
                         const struct publication *publications, size_t count)
@@ -29,15 +30,6 @@ static void append_body(struct buffer *body, const char *form,
     buffer_append_text(body, "]}");
 }
 
-static size_t content_length(struct span head)
-{
-    static const char name[] = "\r\nContent-Length:";
-    for (size_t i = 0; i + sizeof name < head.length; i++)
-        if (span_equal_nocase(span_of(head.data + i, sizeof name - 1), span_text(name)))
-            return (size_t)strtoul(head.data + i + sizeof name - 1, NULL, 10);
-    fail("the answer to a publish has no Content-Length: %.*s", SPAN_ARGS(head));
-}
-
 static void disconnect(struct publisher *publisher)
 {
     poller_remove(&publisher->source);
@@ -48,14 +40,13 @@ static void disconnect(struct publisher *publisher)
 static void take_answer(struct publisher *publisher)
 {
     struct buffer *answer = &publisher->answer;
-    const char *end = memmem(answer->data, answer->length, "\r\n\r\n", 4);
-    if (!end)
+    size_t head = http_head_length(buffer_span(answer));
+    if (head == 0)
         return;
-    size_t head = (size_t)(end - answer->data) + 4;
     int status = atoi(answer->data + 9);
     if (status < 200 || status > 299)
         fail("a publish was answered %.*s", SPAN_ARGS(buffer_span(answer)));
-    size_t whole = head + content_length(span_of(answer->data, head));
+    size_t whole = head + http_content_length(span_of(answer->data, head));
     if (answer->length < whole)
         return;
     if (answer->length > whole || !publisher->is_waiting)

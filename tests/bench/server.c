@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "tests/bench/fail.h"
+#include "tests/bench/http.h"
 
 enum { READ_BYTES = 1 << 20, BACKLOG = 16384 };
 
@@ -25,6 +26,8 @@ static void end(struct server_peer *peer)
 
 void server_flush(struct server_peer *peer)
 {
+    if (peer->is_held)
+        return;
     ssize_t written = peer->out.length == 0 ? 0
                                             : send(peer->source.fd, peer->out.data,
                                                    peer->out.length, MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -43,30 +46,30 @@ void server_answer(struct server_peer *peer, const char *extra, struct span body
     buffer_append_span(&peer->out, body);
 }
 
-/* ---- taking requests apart ---- */
-
-static size_t content_length(struct span head)
+bool server_is_upgrade(const struct server_request *request)
 {
-    static const char name[] = "content-length:";
-    struct span rest = head;
-    while (rest.data && rest.length > 0) {
-        struct span line = span_split(&rest, '\n');
-        if (line.length >= sizeof name &&
-            span_equal_nocase(span_of(line.data, sizeof name - 1), span_text(name)))
-            return (size_t)strtoul(line.data + sizeof name - 1, NULL, 10);
-    }
-    return 0;
+    static const char asked[] = "Upgrade: websocket";
+    return memmem(request->head.data, request->head.length, asked, sizeof asked - 1) != NULL;
 }
+
+void server_upgrade(struct server_peer *peer)
+{
+    buffer_append_text(&peer->out, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
+                                   "Connection: Upgrade\r\nSec-WebSocket-Accept: "
+                                   "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n");
+}
+
+/* ---- taking requests apart ---- */
 
 /* How many bytes were served. */
 static size_t serve_one(struct server_peer *peer, struct span bytes)
 {
     struct server_request request;
-    const char *end_of_head = memmem(bytes.data, bytes.length, "\r\n\r\n", 4);
-    if (!end_of_head)
+    size_t head_length = http_head_length(bytes);
+    if (head_length == 0)
         return 0;
-    request.head = span_of(bytes.data, (size_t)(end_of_head - bytes.data) + 4);
-    size_t length = content_length(request.head);
+    request.head = span_of(bytes.data, head_length);
+    size_t length = http_content_length(request.head);
     if (bytes.length - request.head.length < length)
         return 0;
     request.body = span_of(bytes.data + request.head.length, length);

@@ -24,6 +24,7 @@ struct server_peer {
     struct list link; /* for the handler; removed from its list when the peer ends */
     struct buffer in;
     struct buffer out; /* what the handler answers; sent when all that was read is served */
+    bool is_held;      /* set by the handler: nothing of `out` is sent until it flushes later */
     size_t (*on_bytes)(struct server_peer *peer, struct span bytes); /* NULL: HTTP; returns taken */
 };
 
@@ -33,6 +34,12 @@ void server_open(uint16_t port, void (*on_request)(struct server_peer *peer,
 
 /* Appends a whole response to the peer's output; `extra` are header lines or "". */
 void server_answer(struct server_peer *peer, const char *extra, struct span body);
+
+/* Does the request ask for a WebSocket? */
+bool server_is_upgrade(const struct server_request *request);
+
+/* Appends the 101 for the load client, whose key is always the same (client.c). */
+void server_upgrade(struct server_peer *peer);
 
 /* Sends what is in `peer->out`, the rest when the socket takes it. */
 void server_flush(struct server_peer *peer);

@@ -240,6 +240,16 @@ class Limit(Broker):
         self.publish = {"publish_target": self.target, "publish_path": "/", "publish_form": "raw"}
 
 
+class Relay(Broker):
+    """What a webhook costs without a broker around it, see tests/bench/relay.c."""
+
+    name = "relay"
+
+    def __init__(self, backend, batch=1):
+        super().__init__()
+        self.target = f"127.0.0.1:{self.run(TOOLS / 'relay', 0, backend.port, batch, port=True).port}"
+
+
 class Brokers:
     """Starts each broker when a row first asks for it, and keeps it for the next."""
 
@@ -255,6 +265,8 @@ class Brokers:
             return Slip(self.backend, self.postgres, **settings)
         if name == "pushpin":
             return Pushpin(self.backend)
+        if name == "relay":
+            return Relay(self.backend, **settings)
         return {"nchan": Nchan, "limit": Limit}[name]()
 
     def get(self, name, **settings):

@@ -1,5 +1,8 @@
 """The result of a row: its figures, its goals, and how they are printed."""
 
+OTHERS = ("pushpin", "nchan", "limit")
+
+
 class Result:
     def __init__(self, name, title):
         self.name = name
@@ -53,23 +56,21 @@ class Result:
         self.own_table.append(cells)
 
     def column(self, name):
-        return "; ".join(self.shown.get(name, [])) or "–"
-
-    def own_column(self):
-        """Ours, in all its forms."""
+        """A broker in all its forms: its name, or the name, '-' and a form. Who is none of the
+        others is ours."""
         texts = []
         for label, shown in self.shown.items():
-            if label not in ("pushpin", "nchan", "limit"):
-                prefix = "" if label == "slip" else f"{label.removeprefix('slip-')}: "
-                texts.append(prefix + "; ".join(shown))
+            broker, _, form = label.partition("-")
+            if (broker if broker in OTHERS else "slip") == name:
+                form = form or ("" if broker in (*OTHERS, "slip") else broker)
+                texts.append(f"{form}: " * bool(form) + "; ".join(shown))
         return "<br>".join(texts) or "–"
 
     def lines(self):
         """Its lines of the table: the figures beside the first goal, a line for each other one."""
         if self.failure:
             return [f"| {self.title} | | | | **failed**: {self.failure} | | | **missed** |"]
-        others = " | ".join(self.column(name) for name in ("pushpin", "nchan", "limit"))
-        figures = f"{self.title} | {others} | {self.own_column()}"
+        figures = " | ".join([self.title, *(self.column(name) for name in (*OTHERS, "slip"))])
         if not self.goals:
             return [f"| {figures} | – | – | |"]
         return [f"| {figures if index == 0 else '… | | | | '} | {goal_text(goal)} | {number(goal['value'])} |"

@@ -11,7 +11,7 @@ import time
 from .programs import Failed, load_command
 
 ROWS = {}
-TWO_WORKERS = "slip, two workers"  # one fills a core, and here are two
+TWO_WORKERS = "slip-two workers"  # one fills a core, and here are two
 RATE, CPU = "messages_per_s", "broker_cpu_us"
 
 
@@ -88,7 +88,7 @@ def nobody_lost(result, cell, label):
 def echo64(bench, result):
     cells = result.add(compare(bench, "echo", {
         "slip": (bench.get("slip"), {}), TWO_WORKERS: (bench.get("slip", workers=2), {}),
-        "pushpin": (bench.get("pushpin"), {})}, clients=64))
+        "pushpin": (bench.get("pushpin"), {}), "limit": (bench.get("relay"), {})}, clients=64))
     show(result, cells, lambda cell: f"{cell.rate:,.0f} msg/s, {cell.cpu:.0f} µs CPU")
     for label in ("slip", TWO_WORKERS):
         result.goal(f"{label}: rate / Pushpin's", ratio(cells[label], cells["pushpin"], RATE), ">=", 10)
@@ -101,7 +101,8 @@ def echo1(bench, result):
     awake = bench.get("slip", BUSY_POLL=200)
     cells = result.add(compare(bench, "echo", {
         "slip": (bench.get("slip"), {}), "slip-BUSY_POLL=200": (awake, {}),
-        "pushpin": (bench.get("pushpin"), {}), "limit": (bench.get("limit"), {})}, clients=1))
+        "pushpin": (bench.get("pushpin"), {}), "limit": (bench.get("limit"), {}),
+        "limit-one POST": (bench.get("relay"), {})}, clients=1))
     show(result, cells, lambda cell: f"{cell.get('echo_p50_us') / 1000:.3f} ms")
     for label, how in (("slip", "as it comes"), ("slip-BUSY_POLL=200", "BUSY_POLL=200")):
         result.goal(f"p50 in ms, {how}", cells[label].get("echo_p50_us") / 1000, "<=", 0.4)
@@ -112,7 +113,8 @@ def burst512(bench, result):
     grouped = bench.get("slip", WEBHOOK_BATCH_CONNECTIONS=256)
     cells = result.add(compare(bench, "burst", {
         "slip": (bench.get("slip"), {}), TWO_WORKERS: (bench.get("slip", workers=2), {}),
-        "slip-256": (grouped, {}),
+        "slip-256": (grouped, {}), "limit": (bench.get("relay"), {}),
+        "limit-256": (bench.get("relay", batch=256), {}),
         "pushpin": (bench.get("pushpin"), {"tolerant": 1, "patience": 5})}, clients=512))
     slip, pushpin = cells["slip"], cells["pushpin"]
     show(result, cells, lambda cell: f"{cell.rate:,.0f} msg/s, {cell.cpu:.0f} µs CPU,"
@@ -232,6 +234,7 @@ def connects(bench, result, connecting):
     cells = result.add(compare(bench, "connects", {
         "slip": (bench.get("slip"), {}),
         "pushpin": (bench.get("pushpin"), {"clients": bench.size(2000), "tolerant": 1, "patience": 5}),
+        "limit": (bench.get("relay"), {}),
     }, clients=bench.size(10000), connecting=connecting))
     show(result, cells, lambda cell: f"{cell.rate:,.0f}/s, {cell.get('refused'):,.0f} refused"
                                      f" of {cell.get('messages') + cell.get('refused'):,.0f}")
