@@ -1,4 +1,5 @@
-/* The frames of RFC 6455 §5.2 as far as the benchmark's own servers need them: whole text messages. */
+/* The frames of RFC 6455 §5.2 as far as the benchmark's own servers need them: whole text messages.
+ */
 #ifndef SLIP_BENCH_FRAMES_H
 #define SLIP_BENCH_FRAMES_H
 

@@ -72,9 +72,8 @@ static struct upstream *connect_new(void)
 
 void upstream_open(uint16_t port, void (*on_answered)(struct list *waiters))
 {
-    backend = (struct sockaddr_in){.sin_family = AF_INET,
-                                   .sin_port = htons(port),
-                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    backend = (struct sockaddr_in){
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     handler = on_answered;
 }
 

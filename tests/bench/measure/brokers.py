@@ -89,6 +89,10 @@ class Slip(Broker):
     def pids(self):
         return [process.process.pid for process in self.stack.processes()]
 
+    def settle(self):
+        """PostgreSQL too, which deletes rows for a while after everybody has left."""
+        settle([*self.pids(), *children(self.stack.postgres.pid())])
+
     def complaints(self):
         """Warnings and errors that the programs logged."""
         return [line for process in self.stack.processes() for line in process.log().splitlines()]

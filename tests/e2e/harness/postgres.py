@@ -63,6 +63,11 @@ class Postgres:
     def is_running(self):
         return os.path.exists(os.path.join(self.data, "postmaster.pid"))
 
+    def pid(self):
+        """Of the first of its processes, all others' parent."""
+        with open(os.path.join(self.data, "postmaster.pid"), encoding="utf-8") as file:
+            return int(file.readline())
+
     def query_as(self, user, database, sql):
         """Rows as lists of strings, by psql itself: what an operator would see."""
         result = subprocess.run(
