@@ -30,9 +30,6 @@ class Broker:
     def pids(self):
         return [pid for part in self.parts for pid in children(part.pid)]
 
-    def settle(self):
-        settle(self.pids())
-
     def run(self, *command, **options):
         part = Background(*command, log=self.folder / "log", **options)
         self.parts.append(part)
@@ -88,10 +85,6 @@ class Slip(Broker):
 
     def pids(self):
         return [process.process.pid for process in self.stack.processes()]
-
-    def settle(self):
-        """PostgreSQL too, which deletes rows for a while after everybody has left."""
-        settle([*self.pids(), *children(self.stack.postgres.pid())])
 
     def complaints(self):
         """Warnings and errors that the programs logged."""
@@ -278,6 +271,13 @@ class Brokers:
         if key not in self.running:
             self.running[key] = self.make(name, **settings)
         return self.running[key]
+
+    def settle(self, broker):
+        """Until nobody works any more, not only `broker` (one of ours, or a fresh one): Pushpin is busy
+        for ten seconds after thousands of clients have left, PostgreSQL with their rows."""
+        everybody = {broker, *self.running.values()}
+        pids = [pid for each in everybody for pid in each.pids()]
+        settle(pids + (children(self.postgres.pid()) if self.postgres else []))
 
     def stop(self):
         for broker in self.running.values():

@@ -57,7 +57,7 @@ def compare(bench, mode, brokers, **options):
             if cells[label].failure:
                 continue
             try:
-                broker.settle()
+                bench.brokers.settle(broker)
                 cells[label].reports.append(bench.load(label, broker, mode, **{**options, **own}))
             except Failed as problem:
                 if broker.name == "slip":
@@ -305,7 +305,7 @@ def churn(bench, result):
     clients = bench.size(10000)
     echo = {"target": slip.target, "clients": 1, "rate": 500, "warmup": 0.2}
     for name, pace in (("as fast as it goes", 1e9), ("1000 connections/s", 1000)):
-        slip.settle()
+        bench.brokers.settle(slip)
         quiet = bench.load("slip", slip, "rate", **echo)
         report = measure_churn(bench, slip, clients, pace, echo)
         report["echo_quiet_p50_us"] = quiet["delay_p50_us"]
@@ -340,7 +340,7 @@ def measure_churn(bench, slip, clients, pace, echo):
 
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as load:
         phase()
-        slip.settle()
+        bench.brokers.settle(slip)
         echoing = {**echo, "seconds": max(0.5, min(5, clients / pace))}
         with subprocess.Popen(load_command("rate", echoing), stdout=subprocess.PIPE,
                               text=True) as busy:
