@@ -169,7 +169,7 @@ static struct job *job_new(struct router *router, struct worker *worker, size_t 
     job->count = count;
     list_init(&job->of_worker);
     list_append(&worker->jobs, &job->of_worker);
-    worker->in_flight++;
+    worker_pool_used(&router->workers, worker);
     table_insert(&dispatch->jobs, &job->by_number, span_of(&job->number, sizeof job->number));
     return job;
 }

@@ -30,16 +30,33 @@ static uint64_t free_credits(const struct worker *worker)
     return worker->credits > worker->in_flight ? worker->credits - worker->in_flight : 0;
 }
 
+/* By the share of its credits that is used: their number differs from worker to worker and from
+ * moment to moment, and whoever has a few less would never get a job while there is little to do.
+ */
+static bool is_less_loaded(const struct worker *worker, const struct worker *other)
+{
+    return worker->in_flight * other->credits < other->in_flight * worker->credits;
+}
+
 struct worker *worker_pool_pick(const struct worker_pool *pool)
 {
     struct worker *best = NULL;
 
     LIST_FOR_EACH(&pool->workers, link) {
         struct worker *worker = LIST_ENTRY(link, struct worker, of_pool);
-        if (free_credits(worker) > (best ? free_credits(best) : 0) && !link_is_full(worker->link))
+        if (free_credits(worker) == 0 || link_is_full(worker->link))
+            continue;
+        if (!best || is_less_loaded(worker, best))
             best = worker;
     }
     return best;
+}
+
+void worker_pool_used(struct worker_pool *pool, struct worker *worker)
+{
+    worker->in_flight++;
+    list_remove(&worker->of_pool);
+    list_append(&pool->workers, &worker->of_pool);
 }
 
 uint64_t worker_pool_credits(const struct worker_pool *pool)

@@ -19,7 +19,7 @@ struct worker {
 };
 
 struct worker_pool {
-    struct list workers;
+    struct list workers; /* who got a job last is the last */
     size_t count;
 };
 
@@ -28,8 +28,12 @@ void worker_pool_init(struct worker_pool *pool);
 /* Frees the workers; their jobs have been dealt with. */
 void worker_pool_fini(struct worker_pool *pool);
 
-/* The worker with the most free credits, or NULL when none has any. */
+/* The least loaded worker (the smallest share of its credits in flight; of equal ones, whose last
+ * job is the longest ago), or NULL when none has a free credit. */
 struct worker *worker_pool_pick(const struct worker_pool *pool);
+
+/* It got a job. */
+void worker_pool_used(struct worker_pool *pool, struct worker *worker);
 
 /* Free credits of all. */
 uint64_t worker_pool_credits(const struct worker_pool *pool);

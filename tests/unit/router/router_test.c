@@ -149,6 +149,33 @@ static void credits_bound_jobs(void **state)
     (void)bench_job(&bench, small, "d", 1);
 }
 
+static void every_worker_gets_its_part(void **state)
+{
+    static const char *const connections[] = {"a", "b", "c", "d", "e", "f"};
+    (void)state;
+    bench_start(&bench);
+    struct link *edge = bench_edge(&bench, "E");
+    struct link *workers[] = {bench_worker(&bench, 72), bench_worker(&bench, 64)};
+    /* while there is never more than one job, in turn, whatever credits they have */
+    for (size_t i = 0; i < ARRAY_LENGTH(connections); i++) {
+        bench_text(edge, connections[i], 1, "x");
+        bench_done(workers[i % 2], bench_job(&bench, workers[i % 2], connections[i], 1),
+                   JOB_DELIVERED, 200);
+        bench_ack(&bench, edge, connections[i], 1, ACK_DELIVERED, 0);
+    }
+    /* many at once, by what each can take */
+    struct link *small = bench_worker(&bench, 2);
+    for (size_t i = 0; i < ARRAY_LENGTH(connections); i++)
+        bench_text(edge, connections[i], 2, "x");
+    (void)bench_job(&bench, workers[0], "a", 2);
+    (void)bench_job(&bench, workers[1], "b", 2);
+    (void)bench_job(&bench, small, "c", 2);
+    (void)bench_job(&bench, workers[0], "d", 2);
+    (void)bench_job(&bench, workers[1], "e", 2);
+    (void)bench_job(&bench, workers[0], "f", 2);
+    bench_no_job(&bench, small);
+}
+
 static void jobs_of_a_lost_worker_go_first(void **state)
 {
     (void)state;
@@ -495,6 +522,7 @@ int main(void)
         TEST(an_open_that_nobody_takes),
         TEST(an_open_of_an_open_connection),
         TEST(credits_bound_jobs),
+        TEST(every_worker_gets_its_part),
         TEST(jobs_of_a_lost_worker_go_first),
         TEST(failures_are_repeated_and_others_pass),
         TEST(a_dead_letter_waits),
