@@ -146,11 +146,18 @@ def test_a_false_edge_dies_like_any_other(stack):
                                   f"where edge_id = '{EDGE}'"), "its row to go")
 
 
+def let_the_other_work(client):
+    """While there is little to do, workers get jobs in turn, and one that has just come is the last."""
+    client.send("before")
+    assert client.receive() == "echo before"
+
+
 def test_a_worker_that_keeps_its_jobs(stack):
     """It has by far the most credits, and lies about jobs: its own, others', and none."""
     client, connection = victim(stack)
     with peer_of(stack, "router", "webhook-worker") as worker:
         worker.say([wire.READY, 1000000])
+        let_the_other_work(client)
         worker.say([wire.ADOPT, 1, 0, ""], batch(connection, 1, 1, (TEXT, "x", 0)), [wire.LEAVING, 0])
         client.send("kept")
         job = worker.wait_for(wire.JOB)
@@ -168,11 +175,14 @@ def test_a_worker_that_answers_nonsense(stack):
     client, connection = victim(stack)
     with peer_of(stack, "router", "webhook-worker") as worker:
         worker.say([wire.READY, 1000000])
+        let_the_other_work(client)
         client.send("first")
         number = worker.wait_for(wire.JOB)[1]
         worker.say([wire.DONE, number, 16, 999, 86400000000, b"\xff\0" * 100, []])  # what is 16?
-        number = worker.wait_for(wire.JOB)[1]                     # tried again
-        items = [["nobody", 7, 1, 1, "{}"], [connection, 99, 2, 1, "{}"], [connection, 1, 4, 1, '"odd"']]
+        assert client.receive() == "echo first"                   # tried again, by the other
+        client.send("second")
+        number = worker.wait_for(wire.JOB)[1]
+        items = [["nobody", 7, 1, 1, "{}"], [connection, 99, 2, 1, "{}"], [connection, 3, 4, 1, '"odd"']]
         worker.say([wire.DONE, number, 0, 200, 0, "", items])      # delivered, it says
         worker.say([wire.DONE, number, 0, 200, 0, "", items])
         worker.say([wire.READY, 0])
