@@ -1,5 +1,6 @@
-/* The limit: `limit [PORT]` does for a WebSocket client what the kernel asks for and no more: no
- * queue, no order, no slow client. What a broker reaches of it is its share of the possible.
+/* The limit without webhooks (with them: relay.c): `limit [PORT]` does for a WebSocket client what
+ * the kernel asks for and no more: no queue, no order, no slow client. What a broker reaches of it
+ * is its share of the possible.
  *
  * A client's frames are echoed. POST anything publishes the body to all clients: a loop of send(),
  * and when several publishes were read in one turn, one send() per client for all of them.
