@@ -3,57 +3,11 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include <cmocka.h>
 
-#include "router/router.h"
-#include "tests/unit/database/postgres.h"
-#include "tests/unit/router/bench.h"
-
-static struct postgres server;
-static struct bench bench;
-
-static int set_up(void **state)
-{
-    (void)state;
-    free(postgres_ask(&server, "drop schema if exists \"bench-1\" cascade"));
-    bench_init(&bench, server.url);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    bench_stop(&bench);
-    return 0;
-}
-
-static void start_ready(void)
-{
-    bench_start(&bench);
-    BENCH_UNTIL(&bench, store_is_ready(bench.router));
-}
-
-/* What psql says, in the stack's schema. */
-static bool is_shown(const char *sql, const char *expected)
-{
-    char text[1024];
-
-    snprintf(text, sizeof text, "set search_path = 'bench-1'; %s", sql);
-    char *answer = postgres_ask(&server, text);
-    bool is_equal = strcmp(answer, expected) == 0;
-    free(answer);
-    return is_equal;
-}
-
-static void change(const char *sql)
-{
-    (void)is_shown(sql, "");
-}
-
-#define SHOWN(sql, expected) BENCH_UNTIL(&bench, is_shown((sql), (expected)))
+#include "tests/unit/router/store_bench.h"
 
 #define LETTER(id, request)                                                                \
     "insert into dead_letters overriding system value values (" #id ", 'E.a:" #id "-" #id  \
@@ -204,22 +158,17 @@ static void a_router_that_leaves_gives_its_claims_back(void **state)
                          "1|t|f|t\n2|f|t|t"));
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(a_replay_that_is_delivered),
-        TEST(a_replay_that_fails_waits_for_the_next_request),
-        TEST(a_letter_that_cannot_be_read),
-        TEST(the_claim_of_another_router),
-        TEST(the_end_of_a_replay_waits_for_postgresql),
-        TEST(more_replays_than_one_router_holds),
-        TEST(a_router_that_leaves_gives_its_claims_back),
+        STORE_TEST(a_replay_that_is_delivered),
+        STORE_TEST(a_replay_that_fails_waits_for_the_next_request),
+        STORE_TEST(a_letter_that_cannot_be_read),
+        STORE_TEST(the_claim_of_another_router),
+        STORE_TEST(the_end_of_a_replay_waits_for_postgresql),
+        STORE_TEST(more_replays_than_one_router_holds),
+        STORE_TEST(a_router_that_leaves_gives_its_claims_back),
     };
 
-    postgres_create(&server);
-    int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    postgres_remove(&server);
-    return failed;
+    return cmocka_run_group_tests(tests, store_bench_create, store_bench_remove);
 }

@@ -1,0 +1,158 @@
+/* Whose edge it is: homes, judgements, orphans, the roll. */
+#include "router/store.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "router/connection.h"
+#include "tests/unit/router/store_bench.h"
+
+static void an_expired_edge_stays_so(void **state)
+{
+    struct wire_message heard;
+
+    (void)state;
+    start_ready();
+    change("insert into edges values ('E', 'expired', 'gone', 7, '', now(), now())");
+    struct link *edge = fake_link_up("edge", "E");
+    bench_adopt(edge, 1, 1);
+    BENCH_UNTIL(&bench, fake_link_hear_id(edge, MESSAGE_EXPIRED, &heard));
+    assert_null(edge_find(bench.router, span_text("E")));
+}
+
+static void an_edge_that_went_to_another_router(void **state)
+{
+    (void)state;
+    start_ready();
+    struct link *edge = bench_edge(&bench, "E"), *worker = bench_worker(&bench, 10);
+    open_connection(edge, worker, "a", "E.a");
+    SHOWN("select state from connections", "open");
+    change("update edges set home_router = 'other', home_epoch = 9;"
+           "insert into routers values ('other', 1)");
+    bench_text(edge, "a", 1, "x");
+    say_subscribed(edge, "E.a", span_text("x"), true); /* writes nothing any more */
+    BENCH_UNTIL(&bench, !edge_find(bench.router, span_text("E")));
+    assert_true(is_shown("select count(*) from subscriptions", "0"));
+    assert_true(is_shown("select state, home_router from edges", "live|other"));
+    assert_int_equal(bench.router->connections.count, 0);
+}
+
+static void a_judgement_that_is_lost(void **state)
+{
+    (void)state;
+    start_ready();
+    struct link *edge = bench_edge(&bench, "E"), *worker = bench_worker(&bench, 10);
+    open_connection(edge, worker, "a", "E.a");
+    SHOWN("select state from connections", "open");
+    fake_link_set_silent(edge, 300);
+    change("update edges set home_router = 'other', home_epoch = 9;"
+           "insert into routers values ('other', 1)");
+    fake_link_set_silent(edge, 500);
+    BENCH_UNTIL(&bench, !edge_find(bench.router, span_text("E")));
+    bench_no_job(&bench, worker); /* no CLOSE: it is not ours to say */
+    assert_true(is_shown("select state from edges", "live"));
+}
+
+static void a_judgement_that_is_won(void **state)
+{
+    (void)state;
+    start_ready();
+    struct link *edge = bench_edge(&bench, "E"), *worker = bench_worker(&bench, 10);
+    open_connection(edge, worker, "a", "E.a");
+    SHOWN("select state from connections", "open");
+    /* a row that memory does not know */
+    change("insert into connections (connection_id, edge_id, state) values ('E.b', 'E', 'open')");
+    fake_link_down(edge);
+    uint64_t first = bench_job(&bench, worker, "a", BATCH_SEQUENCE_CLOSE);
+    uint64_t second = bench_job(&bench, worker, "b", BATCH_SEQUENCE_CLOSE);
+    SHOWN("select state, ended_at is not null from edges", "expired|t");
+    bench_done(worker, first, JOB_DELIVERED, 200);
+    SHOWN("select connection_id from connections", "E.b");
+    bench_done(worker, second, JOB_DELIVERED, 200);
+    SHOWN("select count(*) from connections", "0");
+    BENCH_UNTIL(&bench, !edge_find(bench.router, span_text("E")));
+}
+
+static void orphans_are_taken_over(void **state)
+{
+    (void)state;
+    start_ready();
+    change("insert into routers values ('gone', 5), ('alive', 5);"
+           "insert into edges (edge_id, state, home_router, home_epoch)"
+           " values ('D', 'expired', 'gone', 7), ('E', 'live', 'gone', 7),"
+           "        ('F', 'live', 'alive', 7), ('G', 'live', 'gone', 7);"
+           "insert into connections (connection_id, edge_id, state, metadata)"
+           " values ('D.a', 'D', 'closing', null), ('E.a', 'E', 'opening', '\"m\"'),"
+           "        ('F.a', 'F', 'open', null), ('G.a', 'G', 'open', null)");
+    struct link *worker = bench_worker(&bench, 10);
+    struct link *heard = fake_link_up("edge", "G"); /* greets, and has not chosen a home yet */
+    struct wire_message job;
+    size_t jobs = 0;
+    for (int beats = 0; jobs < 2; beats++) {
+        assert_true(beats < 500);
+        change("update routers set beat = beat + 1 where router = 'alive'");
+        loop_turn(bench.loop, 20);
+        while (fake_link_hear_id(worker, MESSAGE_JOB, &job)) {
+            struct span id = job.as.job.items.items[0].connection;
+            assert_true(span_is(id, "D.a") || span_is(id, "E.a"));
+            bench_done(worker, job.as.job.job, JOB_DELIVERED, 200);
+            jobs++;
+        }
+    }
+    SHOWN("select string_agg(edge_id || ' ' || state, ' ' order by edge_id) from edges",
+          "D expired E expired F live G live");
+    SHOWN("select string_agg(connection_id, ' ' order by 1) from connections", "F.a G.a");
+    assert_true(orphans_others_live(bench.router));
+    fake_link_down(heard);
+}
+
+static bool roll_holds(struct link *worker, const char *live, const char *dead)
+{
+    struct wire_message heard;
+
+    if (!fake_link_hear_id(worker, MESSAGE_ROLL, &heard))
+        return false;
+    const struct message_roll *roll = &heard.as.roll;
+    return roll->live.count == 1 && span_is(roll->live.items[0].edge, live) &&
+           roll->dead.count == 1 && span_is(roll->dead.items[0].edge, dead);
+}
+
+/* A roll without an edge that lives would let a control believe that it knows everybody. */
+static void the_first_roll_is_complete(void **state)
+{
+    (void)state;
+    start_ready();
+    void *actor = bench.router;
+    router_destroy(&actor);
+    change("insert into edges (edge_id, state, home_router, home_epoch, ended_at)"
+           " values ('D', 'expired', 'gone', 7, now()), ('E', 'live', 'gone', 7, null)");
+    bench_start(&bench);
+    struct link *worker = bench_worker(&bench, 0);
+    BENCH_UNTIL(&bench, roll_holds(worker, "E", "D"));
+}
+
+static void the_router_signs_off(void **state)
+{
+    (void)state;
+    start_ready();
+    (void)bench_edge(&bench, "E");
+    SHOWN("select count(*) from routers", "1");
+    router_drain(bench.router);
+    BENCH_UNTIL(&bench, fake_lifecycle_exit == 0);
+    assert_true(is_shown("select count(*) from routers", "0"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        STORE_TEST(an_expired_edge_stays_so), STORE_TEST(an_edge_that_went_to_another_router),
+        STORE_TEST(a_judgement_that_is_lost), STORE_TEST(a_judgement_that_is_won),
+        STORE_TEST(orphans_are_taken_over),   STORE_TEST(the_first_roll_is_complete),
+        STORE_TEST(the_router_signs_off),
+    };
+
+    return cmocka_run_group_tests(tests, store_bench_create, store_bench_remove);
+}
