@@ -12,6 +12,8 @@ import { Chat } from './chat.mjs'
 import { isFromBroker } from './token.mjs'
 
 const BODY_LIMIT = 16 << 20
+const LOOPBACK = ['127.0.0.1', 'localhost', '0.0.0.0', '[::1]', '[::]']
+const HOST_NAME = /^([a-z0-9.-]+|\[[0-9a-f:.]+\])(:\d+)?$/i // a Host header, nothing that ends a policy
 const PAGES = new Map(
   [
     ['/', 'index.html', 'text/html; charset=utf-8'],
@@ -43,16 +45,41 @@ async function webhook(request, { chat, secrets }) {
   if (!isFromBroker(request.headers.authorization, secrets)) throw new Refusal(403, 'Invalid token')
   const text = await readBody(request)
   try {
-    return { type: 'application/json', body: JSON.stringify(chat.handle(JSON.parse(text))) }
+    return JSON.stringify(chat.handle(JSON.parse(text)))
   } catch (error) {
     throw new Refusal(400, `Invalid events: ${error.message}`)
   }
 }
 
-async function answer(request, app) {
-  const { pathname } = new URL(request.url, 'http://chat')
-  if (request.method === 'POST' && pathname === '/') return webhook(request, app)
-  if (request.method !== 'GET' && request.method !== 'HEAD') throw new Refusal(405, 'Method not allowed')
+// The page connects where it came from, unless the broker has a name of its own (public/chat.js).
+function websocketOrigin(websocketUrl, host) {
+  const url = new URL(websocketUrl)
+  if (LOOPBACK.includes(url.hostname) && HOST_NAME.test(host)) url.hostname = host.replace(/:\d+$/, '')
+  return `${url.protocol}//${url.host}`
+}
+
+// Nothing may run, load or connect but what is ours.
+function pageHeaders(type, request, { websocketUrl }) {
+  const policy = [
+    "default-src 'none'",
+    "script-src 'self'",
+    "style-src 'self'",
+    'img-src data:',
+    `connect-src 'self' ${websocketOrigin(websocketUrl, request.headers.host ?? '')}`,
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'none'",
+  ]
+  return {
+    'Content-Type': type,
+    'Cache-Control': 'no-cache',
+    'Content-Security-Policy': policy.join('; '),
+    'X-Content-Type-Options': 'nosniff',
+    'Referrer-Policy': 'no-referrer',
+  }
+}
+
+function page(pathname, app) {
   if (pathname === '/healthz') return { type: 'text/plain', body: 'ok' }
   if (pathname === '/config.json')
     return { type: 'application/json', body: JSON.stringify({ websocketUrl: app.websocketUrl }) }
@@ -60,11 +87,20 @@ async function answer(request, app) {
   throw new Refusal(404, 'Not found')
 }
 
+async function answer(request, app) {
+  const { pathname } = new URL(request.url, 'http://chat')
+  if (request.method === 'POST' && pathname === '/')
+    return { headers: { 'Content-Type': 'application/json' }, body: await webhook(request, app) }
+  if (request.method !== 'GET' && request.method !== 'HEAD') throw new Refusal(405, 'Method not allowed')
+  const { type, body } = page(pathname, app)
+  return { headers: pageHeaders(type, request, app), body }
+}
+
 export function createApp({ secrets, websocketUrl }) {
   const app = { chat: new Chat(), secrets, websocketUrl }
   const server = createServer((request, response) => {
     answer(request, app).then(
-      ({ type, body }) => response.writeHead(200, { 'Content-Type': type, 'Cache-Control': 'no-cache' }).end(body),
+      ({ headers, body }) => response.writeHead(200, headers).end(body),
       (error) => {
         if (!error.status) console.error(error)
         // What was not read is not waited for.

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtempSync, writeFileSync } from 'node:fs'
+import { get } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
@@ -53,6 +55,22 @@ test('the page and what it loads', async () => {
   assert.deepEqual(await (await fetch(`${url}/config.json`)).json(), { websocketUrl: 'ws://example.test/' })
   assert.equal((await fetch(`${url}/../server.mjs`)).status, 404)
   assert.equal((await fetch(`${url}/`, { method: 'PUT' })).status, 405)
+})
+
+test('the page may connect to the broker, and to nothing else', async () => {
+  const allowed = async (websocketUrl, host) => {
+    const app = createApp({ secrets: [SECRET], websocketUrl })
+    await new Promise((resolve) => app.listen(0, '127.0.0.1', resolve))
+    const request = get({ port: app.address().port, headers: { host } })
+    const [answer] = await once(request, 'response')
+    answer.resume()
+    app.close()
+    return /connect-src ([^;]*)/.exec(answer.headers['content-security-policy'])[1]
+  }
+  assert.equal(await allowed('ws://127.0.0.1:8080', 'chat.example:3000'), "'self' ws://chat.example:8080")
+  assert.equal(await allowed('ws://127.0.0.1:8080', '[::1]:3000'), "'self' ws://[::1]:8080")
+  assert.equal(await allowed('wss://broker.example/', 'chat.example'), "'self' wss://broker.example")
+  assert.equal(await allowed('ws://127.0.0.1:8080', "x; script-src *"), "'self' ws://127.0.0.1:8080")
 })
 
 test('secrets come from the environment or a file', () => {
