@@ -37,15 +37,16 @@ note_death() {
     wait_s=$((many < 5 ? 1 << many : BACK_OFF_LAST_S))
     # 3: frozen, or declared dead by the others; it asks to be started again.
     [ "$code" -ne 3 ] || wait_s=0
-    say "$name died ($(cause_of "$code")): $(last_words_of "$name"); starting it again$([ $wait_s -eq 0 ] || echo " in $wait_s s")"
+    say "$name died $(cause_of "$code"): $(last_words_of "$name"); starting it again$([ $wait_s -eq 0 ] || echo " in $wait_s s")"
     restart_at[$name]=$((SECONDS + wait_s))
 }
 
+# Who ends by himself says why at the end; to whom a signal ends, what he said may mean nothing.
 cause_of() {
     if [ "$1" -gt 128 ]; then
-        echo "signal $(kill -l $(($1 - 128)) 2>/dev/null || echo $(($1 - 128)))"
+        echo "(signal $(kill -l $(($1 - 128)) 2>/dev/null || echo $(($1 - 128)))), last said"
     else
-        echo "exit code $1"
+        echo "(exit code $1)"
     fi
 }
 
