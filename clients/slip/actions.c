@@ -7,9 +7,9 @@
 
 enum { MESSAGE_BYTES_MAX = 64 << 20, LIFETIME_S = 3600, LIFETIME_S_MAX = 10 * 366 * 86400 };
 
-static int end(enum slip_result result, const struct slip_error *error)
+static int end(const struct tool *tool, enum slip_result result, const struct slip_error *error)
 {
-    return result == SLIP_OK ? EXIT_DONE : tool_fail_result(error);
+    return result == SLIP_OK ? EXIT_DONE : tool_fail_result(tool, error);
 }
 
 /* ---- publish, send ---- */
@@ -59,7 +59,7 @@ static int send_with_key(struct tool *tool, struct span message)
     else
         (void)slip_commands_error(commands, &error);
     slip_commands_free(commands);
-    return end(result, &error);
+    return end(tool, result, &error);
 }
 
 static int send_message(struct tool *tool, struct span message)
@@ -82,7 +82,7 @@ static int send_message(struct tool *tool, struct span message)
                                                         message.length, &error)
                            : slip_publisher_send_text(publisher, target, message.data,
                                                       message.length, &error);
-    return end(result, &error);
+    return end(tool, result, &error);
 }
 
 int run_message(struct tool *tool)
@@ -122,7 +122,7 @@ int run_close(struct tool *tool)
     else
         result = slip_publisher_close_channel(tool->publisher, target, (uint16_t)close_code, reason,
                                               &error);
-    return end(result, &error);
+    return end(tool, result, &error);
 }
 
 /* ---- subscribe, unsubscribe ---- */
@@ -133,9 +133,11 @@ int run_membership(struct tool *tool)
     struct slip_error error;
 
     if (tool->options.command == COMMAND_SUBSCRIBE)
-        return end(slip_publisher_subscribe(tool->publisher, arguments[0], arguments[1], &error),
+        return end(tool,
+                   slip_publisher_subscribe(tool->publisher, arguments[0], arguments[1], &error),
                    &error);
-    return end(slip_publisher_unsubscribe(tool->publisher, arguments[0], arguments[1], &error),
+    return end(tool,
+               slip_publisher_unsubscribe(tool->publisher, arguments[0], arguments[1], &error),
                &error);
 }
 

@@ -75,7 +75,7 @@ static int change_letter(struct tool *tool, bool is_replay, const char *id)
         else if (!tool->is_json)
             printf("%s %s\n", id, is_replay ? "is going to be replayed" : "is discarded");
     } else {
-        code = tool_fail_result(&error);
+        code = tool_fail_result(tool, &error);
     }
     free(body);
     free(path);

@@ -245,6 +245,6 @@ int run_metadata(struct tool *tool)
         return show_metadata(tool);
     if (slip_publisher_set_metadata(tool->publisher, tool->options.arguments[0],
                                     tool->options.arguments[1], &error) != SLIP_OK)
-        return tool_fail_result(&error);
+        return tool_fail_result(tool, &error);
     return EXIT_DONE;
 }

@@ -10,7 +10,7 @@
 
 enum { FILE_BYTES_MAX = 1 << 20 };
 
-static const char OUTPUTS_USUAL[] = "var/outputs.json";
+static const char OUTPUTS_USUAL[] = "var/run/outputs.json";
 
 static const char *environment(const char *name)
 {
@@ -46,6 +46,68 @@ static char *first_secret(struct span text)
     return first.length > 0 ? span_dup(first) : NULL;
 }
 
+/* ---- secrets ---- */
+
+static void take_secret(struct tool *tool, struct span text, const char *origin)
+{
+    struct buffer words = {0};
+
+    tool->secret = first_secret(text);
+    if (!tool->secret)
+        return;
+    buffer_append_format(&words, "made with %s", origin);
+    tool->token_origin = buffer_take(&words);
+}
+
+/* 0, or -errno. */
+static int take_secret_file(struct tool *tool, const char *path, const char *origin)
+{
+    struct buffer text = {0};
+    int rc = read_file(path, &text);
+
+    if (rc == 0 && text.length > 0)
+        take_secret(tool, buffer_span(&text), origin);
+    buffer_fini(&text);
+    return rc;
+}
+
+/* Of several places the first: what is in run/ is in use, the other one may be of another run. */
+static void take_secret_beside(struct tool *tool, const char *outputs)
+{
+    static const char *const names[] = {"run/jwt_secret", "jwt_secret"};
+    const char *slash = strrchr(outputs, '/');
+
+    for (size_t i = 0; i < ARRAY_LENGTH(names) && !tool->secret; i++) {
+        struct buffer path = {0};
+        buffer_append(&path, outputs, slash ? (size_t)(slash + 1 - outputs) : 0);
+        buffer_append_text(&path, names[i]);
+        char *text = buffer_take(&path);
+        (void)!take_secret_file(tool, text, text);
+        free(text);
+    }
+}
+
+static int read_secret(struct tool *tool)
+{
+    const char *token = environment("SLIP_TOKEN");
+    const char *path = environment("JWT_SECRET_FILE");
+    const char *secret = environment("JWT_SECRET");
+    int rc = 0;
+
+    if (secret)
+        take_secret(tool, span_text(secret), "JWT_SECRET");
+    else if (path)
+        rc = take_secret_file(tool, path, "JWT_SECRET_FILE");
+    if (rc < 0)
+        return tool_fail(EXIT_USAGE, "JWT_SECRET_FILE %s: %s", path, strerror(-rc));
+    if (token) {
+        tool->token = xstrdup(token);
+        free(tool->token_origin);
+        tool->token_origin = xstrdup("SLIP_TOKEN");
+    }
+    return EXIT_DONE;
+}
+
 /* ---- the outputs file ---- */
 
 /* The member whose name ends so: "slip-sockets.controlApi", or of another STACK_NAME. */
@@ -79,18 +141,19 @@ static void set_once(char **place, char *value)
         *place = value;
 }
 
-static void read_secret_beside(struct tool *tool, const char *outputs)
+/* controlApi, controlApi2, …: with commas. NULL: there is none. */
+static char *output_controls(struct span document)
 {
-    const char *slash = strrchr(outputs, '/');
-    struct buffer path = {0}, secret = {0};
+    struct buffer urls = {0};
+    char ending[32] = ".controlApi";
+    char *url;
 
-    buffer_append(&path, outputs, slash ? (size_t)(slash + 1 - outputs) : 0);
-    buffer_append_text(&path, "jwt_secret");
-    char *text = buffer_take(&path);
-    if (read_file(text, &secret) == 0 && secret.length > 0)
-        tool->secret = first_secret(buffer_span(&secret));
-    buffer_fini(&secret);
-    free(text);
+    for (int i = 2; (url = output_ending(document, ending)); i++) {
+        buffer_append_format(&urls, "%s%s", urls.length > 0 ? "," : "", url);
+        free(url);
+        snprintf(ending, sizeof ending, ".controlApi%d", i);
+    }
+    return urls.length > 0 ? buffer_take(&urls) : NULL;
 }
 
 static int read_outputs(struct tool *tool, const char *path, bool is_wanted)
@@ -106,36 +169,15 @@ static int read_outputs(struct tool *tool, const char *path, bool is_wanted)
         buffer_fini(&text);
         return tool_fail(EXIT_USAGE, "%s is not JSON", path);
     }
-    set_once(&tool->control_url, output_ending(buffer_span(&text), ".controlApi"));
+    set_once(&tool->controls, output_controls(buffer_span(&text)));
     set_once(&tool->metrics, output_ending(buffer_span(&text), ".metrics"));
     if (!tool->token && !tool->secret)
-        read_secret_beside(tool, path);
+        take_secret_beside(tool, path);
     buffer_fini(&text);
     return EXIT_DONE;
 }
 
-/* ---- secrets ---- */
-
-static int read_secret(struct tool *tool)
-{
-    const char *path = environment("JWT_SECRET_FILE");
-    const char *secret = environment("JWT_SECRET");
-    struct buffer text = {0};
-
-    if (environment("SLIP_TOKEN"))
-        tool->token = xstrdup(environment("SLIP_TOKEN"));
-    if (secret) {
-        tool->secret = first_secret(span_text(secret));
-    } else if (path) {
-        int rc = read_file(path, &text);
-        if (rc == 0 && text.length > 0)
-            tool->secret = first_secret(buffer_span(&text));
-        buffer_fini(&text);
-        if (rc < 0)
-            return tool_fail(EXIT_USAGE, "JWT_SECRET_FILE %s: %s", path, strerror(-rc));
-    }
-    return EXIT_DONE;
-}
+/* ---- all of it ---- */
 
 static void take(char **place, const char *option, const char *variable)
 {
@@ -153,7 +195,7 @@ int settings_read(struct tool *tool)
 
     if (code != EXIT_DONE)
         return code;
-    take(&tool->control_url, values[OPTION_CONTROL], "CONTROL_URL");
+    take(&tool->controls, values[OPTION_CONTROL], "CONTROL_URL");
     take(&tool->metrics, values[OPTION_METRICS], "SLIP_METRICS");
     if (!outputs)
         outputs = is_wanted ? environment("SLIP_OUTPUTS") : OUTPUTS_USUAL;

@@ -100,7 +100,7 @@ int run_tail(struct tool *tool)
     if (slip_publisher_stream(tool->publisher, path, SILENCE_MS, on_data, &tail, &error) !=
             SLIP_STOPPED &&
         tail.code == EXIT_DONE)
-        tail.code = tool_fail_result(&error);
+        tail.code = tool_fail_result(tool, &error);
     buffer_fini(&tail.rest);
     free(path);
     return tail.code;

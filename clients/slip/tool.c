@@ -23,28 +23,46 @@ int tool_fail(enum exit_code code, const char *format, ...)
     return code;
 }
 
-int tool_fail_result(const struct slip_error *error)
+void tool_append_result(const struct tool *tool, const struct slip_error *error,
+                        struct buffer *text)
 {
-    switch (error->result) {
+    buffer_append_text(text, error->message);
+    if (error->result == SLIP_DENIED)
+        buffer_append_format(text, " (it is %s)", tool->token_origin);
+}
+
+static enum exit_code code_of(enum slip_result result)
+{
+    switch (result) {
     case SLIP_DENIED:
-        return tool_fail(EXIT_DENIED, "%s", error->message);
+        return EXIT_DENIED;
     case SLIP_INVALID:
     case SLIP_NO_SUCH_CONNECTION:
     case SLIP_NOT_FOUND:
     case SLIP_CONFLICT:
-        return tool_fail(EXIT_REFUSED, "%s", error->message);
+        return EXIT_REFUSED;
     case SLIP_NOT_APPLIED:
     case SLIP_OVERLOADED:
     case SLIP_UNAVAILABLE:
     case SLIP_UNREACHABLE:
     case SLIP_TIMED_OUT:
-        return tool_fail(EXIT_AWAY, "%s", error->message);
+        return EXIT_AWAY;
     case SLIP_OK:
     case SLIP_UNEXPECTED:
     case SLIP_STOPPED:
         break;
     }
-    return tool_fail(EXIT_ODD, "%s", error->message);
+    return EXIT_ODD;
+}
+
+int tool_fail_result(const struct tool *tool, const struct slip_error *error)
+{
+    struct buffer text = {0};
+
+    tool_append_result(tool, error, &text);
+    int code = tool_fail(code_of(error->result), "%.*s", SPAN_ARGS(buffer_span(&text)));
+    buffer_fini(&text);
+    return code;
 }
 
 int tool_print(const struct buffer *text)
@@ -117,31 +135,12 @@ void tool_fini(struct tool *tool)
     options_fini(&tool->options);
     if (tool->secret)
         explicit_bzero(tool->secret, strlen(tool->secret));
+    free(tool->controls);
     free(tool->control_url);
     free(tool->metrics);
+    free(tool->token_origin);
     free(tool->token);
     free(tool->secret);
-}
-
-int tool_connect(struct tool *tool)
-{
-    struct slip_publisher_options options = {.control_api = tool->control_url,
-                                             .jwt_secret = tool->token ? NULL : tool->secret,
-                                             .token = tool->token,
-                                             .timeout_ms = tool->timeout_ms,
-                                             .retry_limit_ms = tool->timeout_ms,
-                                             .attempts = 2};
-    struct slip_error error;
-
-    if (!tool->control_url)
-        return tool_fail(EXIT_USAGE, "where is control? Set CONTROL_URL, or give --control-url or "
-                                     "--outputs");
-    if (!tool->token && !tool->secret)
-        return tool_fail(EXIT_USAGE, "a token is needed: set JWT_SECRET, JWT_SECRET_FILE or "
-                                     "SLIP_TOKEN");
-    if (slip_publisher_new(&options, &tool->publisher, &error) != SLIP_OK)
-        return tool_fail(EXIT_USAGE, "%s: %s", tool->control_url, error.message);
-    return EXIT_DONE;
 }
 
 int tool_call(struct tool *tool, const char *method, const char *path, const char *body,
@@ -152,5 +151,5 @@ int tool_call(struct tool *tool, const char *method, const char *path, const cha
     if (slip_publisher_call(tool->publisher, method, path, body, ret_body, ret_length, &error) ==
         SLIP_OK)
         return EXIT_DONE;
-    return tool_fail_result(&error);
+    return tool_fail_result(tool, &error);
 }

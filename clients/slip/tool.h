@@ -17,10 +17,12 @@ enum exit_code { EXIT_DONE, EXIT_ODD, EXIT_USAGE, EXIT_REFUSED, EXIT_DENIED, EXI
 
 struct tool {
     struct options options;
-    char *control_url;
-    char *metrics; /* URLs with commas; or NULL */
-    char *token;   /* or NULL */
-    char *secret;  /* or NULL */
+    char *controls;     /* URLs with commas; or NULL */
+    char *control_url;  /* the one of them that is spoken to; NULL until then */
+    char *metrics;      /* URLs with commas; or NULL */
+    char *token;        /* or NULL */
+    char *secret;       /* or NULL */
+    char *token_origin; /* "SLIP_TOKEN", "made with …"; NULL without both */
     int64_t timeout_ms;
     struct slip_publisher *publisher; /* NULL until it is wanted */
     bool is_json;
@@ -33,15 +35,15 @@ MUST_USE
 int tool_init(struct tool *tool);
 void tool_fini(struct tool *tool);
 
-/* Needs the broker: makes the publisher. EXIT_DONE, or what was said already. */
-MUST_USE
-int tool_connect(struct tool *tool);
-
 /* "slip: …" on standard error; returns the code. */
 int tool_fail(enum exit_code code, const char *format, ...) PRINTF_LIKE(2, 3);
 
-/* Says what the broker, or the way to it, had to say; returns the code. */
-int tool_fail_result(const struct slip_error *error);
+/* What the broker, or the way to it, had to say. Not made safe for a terminal. */
+void tool_append_result(const struct tool *tool, const struct slip_error *error,
+                        struct buffer *text);
+
+/* Says that; returns the code. */
+int tool_fail_result(const struct tool *tool, const struct slip_error *error);
 
 /* Writes it all. EXIT_DONE, or EXIT_ODD when that is impossible (said, but for a closed pipe). */
 int tool_print(const struct buffer *text);
@@ -57,6 +59,16 @@ const char *tool_color(const struct tool *tool, const char *state);
 /* ---- settings.c ---- */
 
 int settings_read(struct tool *tool);
+
+/* ---- controls.c ---- */
+
+/* Needs the broker: makes the publisher, for the first control that answers, or else the last. May
+ * be called again. EXIT_DONE, or what was said already. */
+MUST_USE
+int tool_connect(struct tool *tool);
+
+/* Was it not reached, so that another control may do? */
+bool tool_is_away(const struct slip_error *error);
 
 /* ---- listings ---- */
 

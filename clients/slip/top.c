@@ -92,6 +92,9 @@ static void look(struct top *top)
     if (!read_resource(top, "/v1/status", &top->status, &top->status_length)) {
         free(top->status);
         top->status = NULL;
+        /* The next look is at another control, if there is one that answers. */
+        if (tool_is_away(&top->trouble))
+            (void)!tool_connect(top->tool);
     } else if (top->channels_ms == 0 || now_ms - top->channels_ms >= CHANNELS_MS) {
         top->channels_ms = now_ms;
         (void)!read_resource(top, "/v1/channels?limit=1000", &top->channels, &top->channels_length);
@@ -210,7 +213,7 @@ static int run_printing(struct top *top, int64_t count)
             look(top);
         }
         if (!top->status)
-            code = tool_fail_result(&top->trouble);
+            code = tool_fail_result(top->tool, &top->trouble);
         else if (top->tool->is_json)
             top_append_json(top, &text);
         else

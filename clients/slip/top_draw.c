@@ -137,8 +137,11 @@ static void draw_status(const struct top *top, struct buffer *screen, struct buf
     struct span status = span_of(top->status, top->status_length);
 
     if (!top->status) {
+        struct buffer trouble = {0};
+        tool_append_result(top->tool, &top->trouble, &trouble);
         buffer_append_text(line, tool_color(top->tool, "bad"));
-        text_append_safe(line, span_text(top->trouble.message));
+        text_append_safe(line, buffer_span(&trouble));
+        buffer_fini(&trouble);
         take_line(top, screen, line);
         return;
     }

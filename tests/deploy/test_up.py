@@ -54,6 +54,17 @@ def secret_of(var):
         return file.read()
 
 
+def slip(var, *arguments, **settings):
+    """The tool as it is run in the clone, where var/ is: nothing is set unless `settings` say so."""
+    program = os.path.join(os.environ.get("BUILD_DIR", os.path.join(ROOT, "build")), "clients", "slip", "slip")
+    clone = os.path.join(var, "clone")
+    os.makedirs(clone, exist_ok=True)
+    if not os.path.islink(os.path.join(clone, "var")):
+        os.symlink(var, os.path.join(clone, "var"))
+    return subprocess.run([program, *arguments], cwd=clone, env={"PATH": os.environ["PATH"], **settings}, text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60, check=False)
+
+
 def test_newcomer(up, var):
     first = up()
     outputs = first.wait_up()
@@ -110,8 +121,57 @@ def test_newcomer(up, var):
     assert not psql(again["slip-sockets.databaseUrl"], query)
 
 
+def test_slip_has_the_secret_that_is_in_use(up, var):
+    """Whichever it is, and whatever the runs before had; a secret that was made is kept for later ones."""
+    kept = os.path.join(var, "kept")
+    with open(kept, "w", encoding="utf-8") as file:
+        file.write("a secret in a file of the operator's\n")
+    made = None
+    for settings in ({}, {"JWT_SECRET": "one of the operator, another"}, {"JWT_SECRET_FILE": kept}, {}):
+        stack = up(**settings)
+        stack.wait_up()
+        done = slip(var, "status")
+        assert done.returncode == 0, (settings, done.stdout)
+        assert os.stat(os.path.join(var, "run", "jwt_secret")).st_mode & 0o777 == 0o600
+        assert os.stat(os.path.join(var, "run")).st_mode & 0o777 == 0o700
+        assert slip(var, "status", SLIP_OUTPUTS="var/outputs.json").returncode == 0
+        wrong = slip(var, "status", JWT_SECRET="one of before")
+        assert wrong.returncode == 4 and "JWT_SECRET" in wrong.stdout, wrong.stdout
+        made = made or secret_of(var)
+        assert secret_of(var) == made
+        assert stack.stop() == 0
+        assert not os.path.exists(os.path.join(var, "run"))
+        gone = slip(var, "status")
+        assert gone.returncode == 2 and "where is control?" in gone.stdout, gone.stdout
+
+
+def test_slip_looks_while_something_is_dead(up, var):
+    stack = up("--controls", "2")
+    stack.wait_up()
+    (frozen,) = stack.running("/slip-webhook-worker")
+    os.kill(frozen, signal.SIGSTOP)
+    until(lambda: stack.outputs() is None, "the outputs to go")
+    done = slip(var, "status")
+    assert done.returncode == 0, done.stdout
+    first = re.search(r"\.controlApi = http://127\.0\.0\.1:(\d+)", stack.text())[1]
+    victim = next(pid for pid in stack.running("/slip-control") if listens_at(pid) == first)
+    os.kill(victim, signal.SIGSTOP)
+    done = slip(var, "status", "--timeout", "1")
+    assert done.returncode == 0, f"the first control stands still: {done.stdout}"
+    for process in (frozen, victim):
+        os.kill(process, signal.SIGCONT)
+    stack.wait_up()
+    assert stack.stop() == 0
+
+
+def listens_at(pid):
+    """The port of CONTROL_LISTEN of this process."""
+    with open(f"/proc/{pid}/environ", encoding="utf-8") as file:
+        return re.search(r"(?:^|\0)CONTROL_LISTEN=[^\0]*:(\d+)", file.read())[1]
+
+
 def test_several_of_each(up, var):
-    stack = up("--edges", "2", "--workers", "2", "--routers", "2", "--controls", "2")
+    stack = up("--edges", "2", "--workers=2", "--routers", "2", "--controls=2")
     outputs = stack.wait_up()
     for program, number in (("edge", 2), ("webhook-worker", 2), ("router", 2), ("control", 2)):
         assert len(stack.running(f"/slip-{program}")) == number
@@ -134,7 +194,8 @@ def test_a_program_dies(up):
         until(lambda: stack.outputs() is None, "the outputs to go")
         assert stack.wait_up() == outputs
         assert stack.running(f"/slip-{program}") != [victim]
-    assert len(re.findall(r"died \(signal KILL\).*starting it again in 1 s", stack.text())) == 3
+    assert len(re.findall(r"died \(signal KILL\), last said: .*starting it again in 1 s", stack.text())) == 3
+    assert "supervise.sh: line" not in stack.text(), "bash has a word to say as well"
     client.send("still here")
     assert receive_json(client, "said")["text"] == "still here"
     os.kill(stack.running("/slip-control")[0], signal.SIGKILL)
@@ -155,11 +216,12 @@ def test_a_program_hangs(up):
     assert stack.stop() == 0
 
 
-def test_it_is_killed_itself(up):
+def test_it_is_killed_itself(up, var):
     stack = up()
     stack.wait_up()
     assert stack.stop(signal.SIGKILL) != 0
     until(lambda: not stack.running() and stack.outputs() is None, "everything to go", 60)
+    assert not os.path.exists(os.path.join(var, "run"))
     assert up().wait_up()
 
 
@@ -323,7 +385,7 @@ def test_one_at_a_time(up, var):
 def test_usage(up):
     helped = up("--help")
     assert helped.wait_exit() == 0 and "usage: deploy/up" in helped.text()
-    for wrong in (["--edges"], ["--edges", "0"], ["--edges", "many"], ["--example"], ["--example", "telephone"], ["up"]):
+    for wrong in (["--edges"], ["--edges", "0"], ["--edges", "many"], ["--edges="], ["--edges=0"], ["--example"], ["--example", "telephone"], ["up"]):
         stack = up(*wrong)
         assert stack.wait_exit() == 2
         assert stack.text().startswith("error: ")

@@ -171,18 +171,46 @@ def test_token(ring):
 
 def test_settings_come_from_the_outputs_file(ring, tmp_path):
     folder = tmp_path / "var"
-    folder.mkdir()
-    outputs = folder / "outputs.json"
+    run = folder / "run"
+    run.mkdir(parents=True)
+    outputs = run / "outputs.json"
     outputs.write_text(json.dumps({"slip-sockets": {}, "slip-sockets.controlApi": ring.rest.url}))
     alone = {"CONTROL_URL": None, "JWT_SECRET": None, "SLIP_METRICS": None}
     assert slip(ring, "status", "--outputs", str(outputs), **{**alone, "JWT_SECRET": ring.rest.secret}).code == 0
-    (folder / "jwt_secret").write_text(ring.rest.secret + "\n")
+    (run / "jwt_secret").write_text(ring.rest.secret + "\n")
     assert slip(ring, "status", cwd=tmp_path, **alone).code == 0
     assert slip(ring, "status", **alone, SLIP_OUTPUTS=str(outputs)).code == 0
-    assert slip(ring, "status", JWT_SECRET=None, JWT_SECRET_FILE=str(folder / "jwt_secret")).code == 0
+    assert slip(ring, "status", JWT_SECRET=None, JWT_SECRET_FILE=str(run / "jwt_secret")).code == 0
+    # What is kept beside the outputs of the stack may be of another run.
+    (folder / "outputs.json").write_text(outputs.read_text())
+    (folder / "jwt_secret").write_text("another")
+    assert slip(ring, "status", "--outputs", str(folder / "outputs.json"), **alone).code == 0
+    (run / "jwt_secret").unlink()
+    stale = slip(ring, "status", "--outputs", str(folder / "outputs.json"), **alone)
+    assert stale.code == 4 and f"made with {folder}/jwt_secret" in stale.err, stale
     outputs.write_text("{")
     wrong = slip(ring, "status", "--outputs", str(outputs), **alone)
     assert wrong.code == 2 and "is not JSON" in wrong.err
+
+
+def test_another_control_does_as_well(stacks, tmp_path):
+    stack = stacks(controls=2)
+    urls = [stack.rest_of(i).url for i in range(2)]
+    outputs = tmp_path / "outputs.json"
+    outputs.write_text(json.dumps({"slip-sockets.controlApi": urls[0], "slip-sockets.controlApi2": urls[1]}))
+    places = {"CONTROL_URL": ",".join(urls)}, {"CONTROL_URL": None, "SLIP_OUTPUTS": str(outputs)}
+    with Terminal(stack, "top", **places[0]) as top:
+        shows(top, f"^ slip top +{urls[0]} ", "^connections 0 open")
+        stack.controls[0].kill()
+        for place in places:
+            done = slip(stack, "status", **place)
+            assert done.code == 0, (place, done)
+        shows(top, f"^ slip top +{urls[1]} ", "^connections 0 open")
+        top.press("q")
+        assert top.ends() == 0
+    stack.controls[1].kill()
+    none = slip(stack, "status", "--timeout", "1", **places[0])
+    assert none.code == 5 and len(none.err.splitlines()) == 1, none
 
 
 @pytest.mark.parametrize("code, words, arguments, settings", [
@@ -208,8 +236,9 @@ def test_settings_come_from_the_outputs_file(ring, tmp_path):
     (3, "cannot stand in a path", ["publish", "..", "x"], {}),
     (3, "no such dead letter", ["dead-letters", "show", "7777777"], {}),
     (3, "channel", ["publish", "x" * 300, "x"], {}),
-    (4, "token", ["status"], {"JWT_SECRET": "another"}),
-    (4, "token", ["status"], {"JWT_SECRET": None, "SLIP_TOKEN": "x.y.z"}),
+    (4, "token is missing or not good (it is made with JWT_SECRET)", ["status"], {"JWT_SECRET": "another"}),
+    (4, "not good (it is SLIP_TOKEN)", ["send", "x", "y"], {"JWT_SECRET": None, "SLIP_TOKEN": "x.y.z"}),
+    (4, "not good (it is SLIP_TOKEN)", ["top", "--count", "1"], {"JWT_SECRET": None, "SLIP_TOKEN": "x.y.z"}),
     (5, "connect", ["status", "--timeout", "1"], {"CONTROL_URL": f"http://127.0.0.1:{free_port()}"})])
 def test_what_goes_wrong_is_one_line_and_a_code(ring, code, words, arguments, settings):
     result = slip(ring, *arguments, **settings)

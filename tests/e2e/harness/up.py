@@ -1,6 +1,7 @@
 """deploy/up as a process, and two fixtures: `up` starts it with a folder of its own, `var`, and
 leaves nothing running. A conftest.py that imports them has them."""
 
+import contextlib
 import json
 import os
 import re
@@ -109,4 +110,7 @@ def up_fixture(var):
         if each.process.poll() is None:
             each.stop(signal.SIGKILL)
     for each in started:
+        for process in each.running():  # one that a test had stopped would not hear that it is to end
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, signal.SIGCONT)
         until(lambda: not each.running(), lambda: f"left running: {each.running()}", 60)  # pylint: disable=cell-var-from-loop
