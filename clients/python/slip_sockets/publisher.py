@@ -32,6 +32,8 @@ T = TypeVar("T")
 
 def _path(*parts: str) -> str:
     """/v1/…, each part percent-encoded (RFC 3986 §2.1): a slash too."""
+    if "" in parts:
+        raise InvalidCommand("a name in the path is empty")
     try:
         return "/v1/" + "/".join(urllib.parse.quote(part, safe="") for part in parts)
     except (UnicodeEncodeError, TypeError):

@@ -3,6 +3,7 @@
 import ast
 import glob
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -51,14 +52,14 @@ def test_types_are_of_use(tmp_path):
 
 
 def test_an_installed_copy(tmp_path):
-    """As somebody without a network installs it: from the folder, with Debian's setuptools."""
-    source = tmp_path / "source"
-    shutil.copytree(CLIENT, source, ignore=shutil.ignore_patterns("tests", "__pycache__"))
-    run("/usr/bin/python3", "-m", "venv", "--system-site-packages", str(tmp_path / "venv"), cwd=tmp_path)
-    python = str(tmp_path / "venv" / "bin" / "python")
-    run(python, "-m", "pip", "install", "--no-index", "--no-build-isolation", "--quiet", str(source), cwd=tmp_path)
+    """As somebody without a network installs it: by the commands of README.md, from the clone."""
+    shutil.copytree(CLIENT, tmp_path / "clients" / "python", ignore=shutil.ignore_patterns("tests", "__pycache__"))
+    with open(os.path.join(CLIENT, "README.md"), encoding="utf-8") as file:
+        (commands,) = [block for block in re.findall(r"```sh\n(.*?)```", file.read(), re.DOTALL) if "--no-index" in block]
+    run("bash", "-ec", commands, cwd=tmp_path, PATH="/usr/bin:/bin")
+    python = str(tmp_path / ".venv" / "bin" / "python")
     said = run(python, "-c", "import slip_sockets, os; print(slip_sockets.__version__, slip_sockets.__file__, "
                              "os.path.exists(os.path.dirname(slip_sockets.__file__) + '/py.typed'))", cwd=tmp_path)
     version, where, is_typed = said.split()
-    assert where.startswith(str(tmp_path / "venv")) and is_typed == "True"
+    assert where.startswith(str(tmp_path / ".venv")) and is_typed == "True"
     assert f"Version: {version}" in run(python, "-m", "pip", "show", "slip-sockets", cwd=tmp_path)

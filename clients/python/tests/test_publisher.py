@@ -425,6 +425,8 @@ def test_arguments_are_checked_before_anything_is_sent(server, publisher):
     for wrong in (lambda: publisher.publish_text("c", b"x"), lambda: publisher.publish_text("c", "\ud83d"),
                   lambda: publisher.publish_text("\ud83d", "x"), lambda: publisher.close("c", 1005),
                   lambda: publisher.set_metadata("c", float("inf")), lambda: publisher.send([{"a": {1}}]),
+                  lambda: publisher.publish_text("", "x"), lambda: publisher.send_text("", "x"),
+                  lambda: publisher.subscribe("id", ""),
                   lambda: publisher.publish_text("c", "x", idempotency_key=""),
                   lambda: publisher.publish_text("c", "x", idempotency_key="a\n"),
                   lambda: publisher.publish_text("c", "x", idempotency_key="x" * 256)):
