@@ -59,7 +59,8 @@ void config_write_docs(FILE *stream)
     fputs(
         "# Configuration\n\n"
         "Every setting is a variable in the environment; `--help` of a program lists its own, and\n"
-        "`--print-config` shows what it would run with. Unset and empty mean the default. A wrong\n"
+        "`--print-config` shows what it would run with. Unset and empty mean the default. A time\n"
+        "without a unit is in seconds: `PING_INTERVAL=25` is 25 s. A wrong\n"
         "value stops the program at its start (exit code 2) with one line that names it. A\n"
         "secret may also come from a file: set the same name with `_FILE` to its path.\n\n"
         "Generated from `common/process/config.def`; do not edit.\n\n"
