@@ -4,7 +4,7 @@
 # shellcheck source=deploy/lib/packages.sh
 source deploy/lib/packages.sh
 
-TEST_PACKAGES=(git clang clang-format clang-tidy cppcheck shellcheck python3 python3-pytest python3-jwt
+TEST_PACKAGES=(git dpkg-dev clang clang-format clang-tidy cppcheck shellcheck python3 python3-pytest python3-jwt
     python3-jsonschema curl npm libcmocka-dev libwebsockets-dev libclang-rt-14-dev valgrind
     chromium chromium-driver mypy python3-venv python3-setuptools python3-wheel docker.io docker-compose debootstrap iptables iproute2 python3-yaml
     prometheus systemd systemd-container procps groff-base man-db pkg-config g++)
