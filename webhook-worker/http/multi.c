@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "common/process/log.h"
+#include "webhook-worker/http/transfer.h"
 
 /* A descriptor that libcurl uses. */
 struct http_socket {
@@ -34,6 +35,13 @@ static struct http_socket *socket_find(const struct http_multi *multi, int fd)
     return link ? TABLE_ENTRY(link, struct http_socket, by_fd) : NULL;
 }
 
+/* After libcurl has read, which may have closed it. */
+static bool expects_more(const struct http_multi *multi, int fd)
+{
+    const struct http_socket *socket = socket_find(multi, fd);
+    return socket && socket->is_ours && socket->wanted & EPOLLIN;
+}
+
 static void on_socket_event(struct loop_source *source, uint32_t events)
 {
     struct http_socket *socket = CONTAINER_OF(source, struct http_socket, source);
@@ -44,8 +52,12 @@ static void on_socket_event(struct loop_source *source, uint32_t events)
     /* libcurl finds errors by itself when it reads or writes as it wanted to. */
     if (events & (EPOLLERR | EPOLLHUP))
         events |= socket->wanted;
-    act(socket->multi, socket->fd,
+    struct http_multi *multi = socket->multi;
+    int fd = socket->fd;
+    act(multi, fd,
         (events & EPOLLIN ? CURL_CSELECT_IN : 0) | (events & EPOLLOUT ? CURL_CSELECT_OUT : 0));
+    if (events & EPOLLIN && expects_more(multi, fd))
+        transfer_acknowledge(fd);
 }
 
 static struct http_socket *socket_new(struct http_multi *multi, int fd, bool is_ours)

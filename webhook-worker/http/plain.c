@@ -210,8 +210,10 @@ static void exchange_read(struct exchange *exchange)
         exchange->first_byte_us = clock_monotonic_us() - exchange->began_us;
     exchange->is_heard = true;
     enum http_answer_state state = http_answer_feed(&exchange->answer, in, (size_t)length);
-    if (state == HTTP_ANSWER_PARTIAL)
+    if (state == HTTP_ANSWER_PARTIAL) {
+        transfer_acknowledge(exchange->connection->source.fd);
         return;
+    }
     /* An answer to half a request: the rest of it would be taken for another one. */
     if (exchange->written < exchange_size(exchange))
         exchange->answer.keeps_alive = false;

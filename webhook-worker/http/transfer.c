@@ -1,5 +1,9 @@
 #include "webhook-worker/http/transfer.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
 #define KEPT_BYTES ((size_t)256 << 10) /* of an answer's memory, between requests */
 
 /* A status other than 2xx counts even when its body broke off: the backend has said no. */
@@ -48,6 +52,13 @@ void transfer_judge(const struct transfer_facts *facts, struct transfer_result *
     result->outcome = outcome_of(facts);
     result->label = label_of(result->outcome, facts->status);
     result->error = error_of(result->outcome, facts->error);
+}
+
+void transfer_acknowledge(int fd)
+{
+    const int on = 1;
+    /* Where it cannot be had, the answer comes later: nothing else. */
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof(on));
 }
 
 void transfer_forget_answer(struct buffer *answer)

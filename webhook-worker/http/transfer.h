@@ -74,6 +74,11 @@ struct transfer_facts {
 /* Sets `outcome`, `label`, `status` and `error`. */
 void transfer_judge(const struct transfer_facts *facts, struct transfer_result *result);
 
+/* The kernel acknowledges at once what it has received on this socket. A backend that writes head
+ * and body one after the other, with Nagle's algorithm on, sends the body only then; the kernel
+ * would wait for up to 40 ms whether we have something to say. Lasts until we do. */
+void transfer_acknowledge(int fd);
+
 /* Room for an answer that was large is not kept for the next. */
 void transfer_forget_answer(struct buffer *answer);
 

@@ -1,9 +1,11 @@
 #include "tests/unit/webhook-worker/backend.h"
 
 #include <arpa/inet.h>
+#include <linux/sockios.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -212,4 +214,15 @@ void backend_say(struct backend *backend, const char *text)
         if (peer->is_waiting)
             peer_send(peer, text);
     }
+}
+
+size_t backend_unacknowledged(const struct backend *backend)
+{
+    size_t sum = 0;
+    LIST_FOR_EACH(&backend->peers, link) {
+        int bytes = 0;
+        ASSERT(ioctl(LIST_ENTRY(link, struct peer, link)->source.fd, SIOCOUTQ, &bytes) == 0);
+        sum += (size_t)bytes;
+    }
+    return sum;
 }

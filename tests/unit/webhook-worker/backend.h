@@ -50,4 +50,7 @@ void backend_reset(struct backend *backend);
 /* Sends bytes on every open connection that has a request waiting. */
 void backend_say(struct backend *backend, const char *text);
 
+/* Bytes said that the other side's kernel has not acknowledged, over all connections. */
+size_t backend_unacknowledged(const struct backend *backend);
+
 #endif

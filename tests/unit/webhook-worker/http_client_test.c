@@ -418,6 +418,30 @@ static void test_byte_by_byte(void **state)
     assert_int_equal(world->result.outcome, JOB_STATUS);
 }
 
+/* A backend that writes head and body one after the other, with Nagle's algorithm on, sends the
+ * body when the head is acknowledged: which the kernel would put off by 40 ms. */
+static void test_a_head_is_acknowledged_at_once(void **state)
+{
+    struct world *world = *state;
+    backend_answer(&world->backend, OK_ANSWER);
+    for (int i = 0; i < 40; i++)
+        exchange(world);
+    backend_forget_answers(&world->backend);
+    for (int i = 0; i < 5; i++) {
+        size_t before = world->done;
+        (void)post(world);
+        turn_until(world, world->backend.waiting == 1);
+        backend_say(&world->backend, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n");
+        assert_true(backend_unacknowledged(&world->backend) > 0);
+        loop_turn(world->loop, 1000);
+        assert_int_equal(backend_unacknowledged(&world->backend), 0);
+        backend_answer(&world->backend, "{}");
+        backend_forget_answers(&world->backend);
+        turn_until(world, world->done > before);
+        assert_int_equal(world->result.outcome, JOB_DELIVERED);
+    }
+}
+
 static void test_body_until_the_end(void **state)
 {
     struct world *world = *state;
@@ -691,6 +715,7 @@ int main(void)
         TEST(test_cancel),
         TEST(test_destroy_while_running),
         TEST(test_byte_by_byte),
+        TEST(test_a_head_is_acknowledged_at_once),
         TEST(test_body_until_the_end),
         TEST(test_body_until_a_reset),
         TEST(test_without_a_body),
