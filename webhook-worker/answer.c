@@ -119,6 +119,21 @@ static void encode_done(struct job *job, unsigned status,
     free(items);
 }
 
+/* The commonest reason why an answer is not text: some servers compress without being asked. */
+static bool is_gzip(struct span body)
+{
+    return span_starts_with(body, span_text("\x1f\x8b"));
+}
+
+static int parse(struct span body, const struct command_limits *limits, struct command_list *list,
+                 struct contract_error *ret_error)
+{
+    int rc = command_list_parse(body, COMMAND_IN_ANSWER, limits, list, ret_error);
+    if (rc < 0 && is_gzip(body))
+        ret_error->reason = "is compressed, which was not asked for";
+    return rc;
+}
+
 int answer_encode(struct job *job, struct span body, unsigned status,
                   const struct command_limits *limits, struct contract_error *ret_error)
 {
@@ -130,7 +145,7 @@ int answer_encode(struct job *job, struct span body, unsigned status,
     }
     int rc = 0;
     if (body.length > 0)
-        rc = command_list_parse(body, COMMAND_IN_ANSWER, limits, &list, ret_error);
+        rc = parse(body, limits, &list, ret_error);
     if (rc == 0)
         rc = answer_split(&list, connections, job->item_count, ret_error);
     if (rc == 0) {

@@ -209,10 +209,11 @@ void job_take(struct worker *worker, struct router_peer *router, const struct me
 static void log_failure(const struct job *job, enum job_outcome outcome, unsigned status,
                         const char *error)
 {
-    static struct log_limit limit;
+    /* Many of one kind do not hide the first of another. */
+    static struct log_limit limits[JOB_HELD + 1];
     if (outcome == JOB_ABORTED || outcome == JOB_HELD)
         return;
-    log_limited(&limit, LOG_LEVEL_WARNING, "webhook failed",
+    log_limited(&limits[outcome], LOG_LEVEL_WARNING, "webhook failed",
                 LOG_SPAN("conn", job->items[0].connection),
                 LOG_UINT("connections", job->item_count), LOG_TEXT("key", job->key.text),
                 LOG_UINT("attempt", job->attempt), LOG_TEXT("outcome", outcome_text(outcome)),

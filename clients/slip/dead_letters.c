@@ -11,6 +11,7 @@ static const struct field letter_fields[] = {
     {{"KIND", false, false}, "kind"},
     {{"EVENTS", true, false}, "eventCount"},
     {{"TRIES", true, false}, "attempts"},
+    {{"STATUS", true, false}, "lastStatus"},
     {{"CREATED", false, false}, "createdAt"},
     {{"ERROR", false, true}, "lastError"},
 };

@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "common/base/random.h"
+#include "common/process/log.h"
 
 enum {
     ACKNOWLEDGE_MS = 20, /* longest time the peer waits to hear what we have received … */
@@ -351,6 +352,14 @@ static void on_session_message(struct link *link, const struct wire_message *mes
     } /* else a HELLO or WELCOME that was said twice */
 }
 
+/* The rest of its packet is lost, and will not be sent again. */
+static void complain(const struct link *link)
+{
+    static struct log_limit limit;
+    log_limited(&limit, LOG_LEVEL_ERROR, "a peer said something that makes no sense",
+                LOG_TEXT("peer", link->peer_name));
+}
+
 static void deliver(struct link *link, struct span rest)
 {
     struct link_set *set = link->set;
@@ -359,8 +368,10 @@ static void deliver(struct link *link, struct span rest)
         struct wire_message message;
         size_t before = rest.length;
         if (!link_set_take_message(set, &rest, &message)) {
-            if (rest.length == before)
-                return; /* malformed: the rest of the packet means nothing */
+            if (rest.length == before) {
+                complain(link);
+                return;
+            }
         } else if (is_session_message(message.id)) {
             set->counters.malformed++;
         } else {

@@ -3,10 +3,11 @@
 #include <curl/curl.h>
 #include <time.h>
 
+#include "webhook-worker/http/transfer.h"
+
 enum {
     SKIP_BODY = 1, /* http_parser's on_headers_complete */
     SWITCHING_PROTOCOLS = 101,
-    RETRY_AFTER_SECONDS_MAX = 1000000000,
 };
 
 /* http_parser keeps its own copy of it for the whole process. */
@@ -219,9 +220,8 @@ int64_t http_answer_retry_after_ms(const struct http_answer *answer)
 {
     uint64_t seconds;
     struct span text = span_trim(cut_span(&answer->retry_after));
-    if (span_to_u64(text, RETRY_AFTER_SECONDS_MAX, &seconds) == 0)
-        return (int64_t)seconds * 1000;
+    if (span_to_u64(text, UINT64_MAX, &seconds) == 0)
+        return transfer_retry_after_ms(seconds > INT64_MAX ? INT64_MAX : (int64_t)seconds);
     time_t then = curl_getdate(answer->retry_after.data, NULL);
-    time_t now = time(NULL);
-    return then > now && then - now <= RETRY_AFTER_SECONDS_MAX ? (int64_t)(then - now) * 1000 : 0;
+    return then < 0 ? 0 : transfer_retry_after_ms((int64_t)(then - time(NULL)));
 }

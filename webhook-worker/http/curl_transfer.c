@@ -170,13 +170,13 @@ void curl_transfer_read_result(struct curl_transfer *transfer, CURLcode code,
         .error = transfer->error[0] ? transfer->error : curl_easy_strerror(code),
     };
     *ret_result = (struct transfer_result){
-        .retry_after_ms = info_offset(easy, CURLINFO_RETRY_AFTER) * 1000,
+        .retry_after_ms = transfer_retry_after_ms(info_offset(easy, CURLINFO_RETRY_AFTER)),
         .body = buffer_span(&transfer->answer),
         .duration_us = info_offset(easy, CURLINFO_TOTAL_TIME_T),
         .first_byte_us = facts.status ? info_offset(easy, CURLINFO_STARTTRANSFER_TIME_T) : 0,
         .connects = (unsigned)info_long(easy, CURLINFO_NUM_CONNECTS),
     };
-    transfer_judge(&facts, ret_result);
+    transfer_judge(&transfer->base, &facts, ret_result);
     if (ret_result->outcome != JOB_STATUS)
         ret_result->retry_after_ms = 0;
 }

@@ -88,7 +88,7 @@ static void exchange_end(struct exchange *exchange, bool is_timed_out)
         .first_byte_us = answer->status ? exchange->first_byte_us : 0,
         .connects = exchange->connects,
     };
-    transfer_judge(&facts, &result);
+    transfer_judge(&exchange->base, &facts, &result);
     if (result.outcome == JOB_STATUS)
         result.retry_after_ms = http_answer_retry_after_ms(answer);
     /* Its connection may serve what is posted from on_done. */

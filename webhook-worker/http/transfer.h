@@ -55,10 +55,13 @@ struct transfer_result {
     unsigned connects;     /* connections opened for it */
 };
 
+#define TRANSFER_WORDS_SIZE 256
+
 /* What is common to the transfers of all kinds of client. */
 struct transfer {
-    struct list link; /* the client's: running or spare */
-    void *owner;      /* whose request it is; NULL while spare */
+    struct list link;                /* the client's: running or spare */
+    void *owner;                     /* whose request it is; NULL while spare */
+    char words[TRANSFER_WORDS_SIZE]; /* the backend's own, about the last request that it refused */
 };
 
 /* What was seen of a request that has ended. */
@@ -71,8 +74,14 @@ struct transfer_facts {
     const char *error; /* why it is not complete, or NULL */
 };
 
-/* Sets `outcome`, `label`, `status` and `error`. */
-void transfer_judge(const struct transfer_facts *facts, struct transfer_result *result);
+/* What Retry-After told: at most a day, which is the longest that a router would wait; 0 for a
+ * moment that has passed. */
+int64_t transfer_retry_after_ms(int64_t seconds);
+
+/* Sets `outcome`, `label`, `status` and `error` of a result whose `body` is set. Of an answer that
+ * refuses, `error` is the beginning of the body, in one line of UTF-8, for people. */
+void transfer_judge(struct transfer *transfer, const struct transfer_facts *facts,
+                    struct transfer_result *result);
 
 /* The kernel acknowledges at once what it has received on this socket. A backend that writes head
  * and body one after the other, with Nagle's algorithm on, sends the body only then; the kernel

@@ -20,7 +20,8 @@ PROGRAMS = {
     "control": "control/slip-control",
 }
 COMPLAINTS = re.compile(
-    r"AddressSanitizer|UndefinedBehavior|runtime error:|ThreadSanitizer|LeakSanitizer|broken invariant")
+    r"AddressSanitizer|UndefinedBehavior|runtime error:|ThreadSanitizer|LeakSanitizer|broken invariant|"
+    r"a peer said something that makes no sense")
 
 
 def path_of(kind):

@@ -250,12 +250,22 @@ static void test_invalid(void **state)
     }
 }
 
+static void test_compressed(void **state)
+{
+    struct world *world = *state;
+    struct contract_error why = {0};
+    struct span body = span_of("\x1f\x8b\x08\0\0", 5);
+    assert_int_equal(answer_encode(&world->job, body, 200, &limits, &why), -EINVAL);
+    assert_string_equal(why.reason, "is compressed, which was not asked for");
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(test_no_commands),  TEST(test_every_command), TEST(test_refusals), TEST(test_group),
-        TEST(test_group_origin), TEST(test_named_origin),  TEST(test_invalid),
+        TEST(test_no_commands), TEST(test_every_command), TEST(test_refusals),
+        TEST(test_group),       TEST(test_group_origin),  TEST(test_named_origin),
+        TEST(test_invalid),     TEST(test_compressed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

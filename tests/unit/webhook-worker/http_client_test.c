@@ -176,6 +176,38 @@ static void test_server_closes_after_each(void **state)
     assert_true(http_client_sockets(world->client) <= 2);
 }
 
+/* What the backend said with its refusal is told, in one line and as UTF-8. */
+static void test_words(void **state)
+{
+    static const char *const cases[][2] = {
+        {"", ""},
+        {"\r\n \t", ""},
+        {"no such room", "no such room"},
+        {"\n<h1>\tOops\r\n\r\n</h1> \x7f\n", "<h1> Oops </h1>"},
+        {"gr\xc3\xbc\xc3\x9f", "gr\xc3\xbc\xc3\x9f"},
+        {"\xff"
+         "a\xc3"
+         "b",
+         "?a?b"},
+    };
+    struct world *world = *state;
+    char answer[1024];
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        snprintf(answer, sizeof(answer), "HTTP/1.1 400 B\r\nContent-Length: %zu\r\n\r\n%s",
+                 strlen(cases[i][0]), cases[i][0]);
+        backend_answer(&world->backend, answer);
+        exchange(world);
+        exchange(world);
+        assert_int_equal(world->result.outcome, JOB_STATUS);
+        assert_string_equal(world->error, cases[i][1]);
+    }
+    snprintf(answer, sizeof(answer), "HTTP/1.1 400 B\r\nContent-Length: 600\r\n\r\n%0600d", 0);
+    backend_answer(&world->backend, answer);
+    exchange(world);
+    exchange(world);
+    assert_int_equal(strlen(world->error), TRANSFER_WORDS_SIZE - 2);
+}
+
 static void expect_status(struct world *world, const char *answer, unsigned status,
                           enum metric_label_webhook label, int64_t retry_after_ms)
 {
@@ -204,24 +236,45 @@ static void test_statuses(void **state)
     /* Not followed. */
     expect_status(world, "HTTP/1.1 302 F\r\nLocation: /elsewhere\r\nContent-Length: 0\r\n\r\n", 302,
                   LABEL_WEBHOOK_CLIENT_ERROR, 0);
+    assert_string_equal(world->error, "redirects are not followed");
     /* The status counts though the body is cut. */
     world->backend.closes_after = true;
     expect_status(world, "HTTP/1.1 500 Oops\r\nContent-Length: 30\r\n\r\nno!", 500,
                   LABEL_WEBHOOK_SERVER_ERROR, 0);
 }
 
-static void test_retry_after_date(void **state)
+static int64_t retry_after_of(struct world *world, const char *value)
 {
-    struct world *world = *state;
     char answer[256];
-    char date[64];
-    time_t then = time(NULL) + 3600;
-    strftime(date, sizeof(date), "%a, %d %b %Y %H:%M:%S GMT", gmtime(&then));
     snprintf(answer, sizeof(answer),
-             "HTTP/1.1 503 Busy\r\nRetry-After: %s\r\nContent-Length: 0\r\n\r\n", date);
+             "HTTP/1.1 503 Busy\r\nRetry-After: %s\r\nContent-Length: 0\r\n\r\n", value);
     backend_answer(&world->backend, answer);
     exchange(world);
-    assert_in_range(world->result.retry_after_ms, 3590 * 1000, 3600 * 1000);
+    exchange(world); /* the one before may have been said once more */
+    return world->result.retry_after_ms;
+}
+
+static int64_t retry_after_date(struct world *world, time_t distance)
+{
+    char date[64];
+    time_t then = time(NULL) + distance;
+    strftime(date, sizeof(date), "%a, %d %b %Y %H:%M:%S GMT", gmtime(&then));
+    return retry_after_of(world, date);
+}
+
+/* Within what a router would wait, whatever the backend says. */
+static void test_retry_after(void **state)
+{
+    const int64_t day_ms = (int64_t)24 * 3600 * 1000;
+    struct world *world = *state;
+    assert_in_range(retry_after_date(world, 3600), 3590 * 1000, 3600 * 1000);
+    assert_int_equal(retry_after_date(world, (time_t)10 * 24 * 3600), day_ms);
+    assert_int_equal(retry_after_date(world, -60), 0);
+    assert_int_equal(retry_after_of(world, "86400"), day_ms);
+    assert_int_equal(retry_after_of(world, "100000000"), day_ms);
+    assert_int_equal(retry_after_of(world, "9223372036854775807"), day_ms);
+    assert_int_equal(retry_after_of(world, "-5"), 0);
+    assert_int_equal(retry_after_of(world, "soon"), 0);
 }
 
 static void test_empty_answers(void **state)
@@ -701,8 +754,9 @@ int main(void)
         TEST(test_connection_is_kept),
         TEST(test_server_closes_idle_connection),
         TEST(test_server_closes_after_each),
+        TEST(test_words),
         TEST(test_statuses),
-        TEST(test_retry_after_date),
+        TEST(test_retry_after),
         TEST(test_empty_answers),
         TEST(test_answer_too_large),
         TEST(test_answer_at_the_limit),
