@@ -1,7 +1,10 @@
 #include "edge/admission.h"
 
+#include <errno.h>
+
 #include "common/contract/event.h"
 #include "common/process/metrics.h"
+#include "common/process/web_origin.h"
 #include "edge/edge.h"
 #include "edge/opening.h"
 #include "edge/protocol/forwarded.h"
@@ -58,6 +61,17 @@ static const struct obstacle *obstacle(struct edge *edge, const struct client_ad
     if (is_crowded(edge, address))
         return &crowded;
     return rate_take(&edge->handshake_rate, edge_now_ms(edge)) ? NULL : &fast;
+}
+
+/* A browser connects from any page to anybody, with its cookies, and leaves it to the server
+ * whether the page may (RFC 6455 §10.2). */
+static bool is_foreign_page(const struct edge *edge, const struct request *request)
+{
+    struct span allowed = span_text(edge->config->allowed_origins), origin;
+    if (allowed.length == 0)
+        return false;
+    int rc = request_header(request, "origin", &origin);
+    return rc != -ENOENT && (rc < 0 || !web_origins_contain(allowed, origin));
 }
 
 /* What the backend is told of the handshake, in the contract's words. All spans are borrowed. */
@@ -123,6 +137,13 @@ void admission_decide(struct client **client, const struct request *request)
                          refusal.status == 426 ? LABEL_HANDSHAKE_PLAIN : LABEL_HANDSHAKE_MALFORMED,
                          1);
         client_refuse(client, refusal.status, span_text(refusal.detail), request->is_head);
+        return;
+    }
+    if (is_foreign_page(edge, request)) {
+        handshake_fini(&handshake);
+        metric_add_label(METRIC_HANDSHAKES, LABEL_HANDSHAKE_FORBIDDEN, 1);
+        client_refuse(client, 403, span_text("Pages of this origin may not connect."),
+                      request->is_head);
         return;
     }
     struct client_address address = address_of(*client, request);

@@ -26,6 +26,7 @@ enum {
 #define KIND_LISTEN         .kind = SETTING_LISTEN
 #define KIND_ADDRESSES      .kind = SETTING_ADDRESSES
 #define KIND_NETWORKS       .kind = SETTING_NETWORKS
+#define KIND_ORIGINS        .kind = SETTING_ORIGINS
 #define KIND_URL            .kind = SETTING_URL
 #define KIND_SECRET         .kind = SETTING_SECRET
 #define KIND_PASSWORD       .kind = SETTING_PASSWORD

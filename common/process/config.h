@@ -29,6 +29,7 @@ enum setting_kind {
     SETTING_LISTEN,
     SETTING_ADDRESSES,
     SETTING_NETWORKS,
+    SETTING_ORIGINS,
     SETTING_URL,
     SETTING_SECRET,
     SETTING_PASSWORD,
@@ -44,6 +45,7 @@ enum setting_kind {
 #define SETTING_FIELD_LISTEN          struct address
 #define SETTING_FIELD_ADDRESSES       struct address_list
 #define SETTING_FIELD_NETWORKS        struct network_list
+#define SETTING_FIELD_ORIGINS         char *
 #define SETTING_FIELD_URL             char *
 #define SETTING_FIELD_SECRET          struct secret_list
 #define SETTING_FIELD_PASSWORD        char *

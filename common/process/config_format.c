@@ -63,6 +63,9 @@ void setting_format(const struct setting *setting, const struct config *config,
     case SETTING_URL:
         format_masked(*(char *const *)field, buffer);
         break;
+    case SETTING_ORIGINS:
+        buffer_append_text(buffer, *(char *const *)field ? *(char *const *)field : "");
+        break;
     case SETTING_INTEGER:
     case SETTING_BYTES:
         setting_format_amount(setting->kind, *(const uint64_t *)field, buffer);
@@ -129,6 +132,10 @@ void setting_describe(const struct setting *setting, struct buffer *buffer)
         break;
     case SETTING_NETWORKS:
         buffer_append_text(buffer, "networks as 10.0.0.0/8 or fd00::/8, comma-separated");
+        break;
+    case SETTING_ORIGINS:
+        buffer_append_text(buffer, "origins as https://example.com or https://*.example.com, "
+                                   "without a default port, comma-separated");
         break;
     case SETTING_URL:
         buffer_append_text(buffer, "an http:// or https:// URL");

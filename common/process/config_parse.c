@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "common/process/web_origin.h"
+
 const struct setting_unit *setting_units(enum setting_kind kind, size_t *ret_count)
 {
     static const struct setting_unit bytes[] = {
@@ -98,6 +100,11 @@ static int parse_url(const struct setting *setting, struct span text, char **fie
     return parse_text(setting, text, field);
 }
 
+static int parse_origins(const struct setting *setting, struct span text, char **field)
+{
+    return web_origins_are_valid(text) ? parse_text(setting, text, field) : -EINVAL;
+}
+
 static int parse_boolean(struct span text, bool *field)
 {
     static const char *const words[] = {"off", "on", "no", "yes", "false", "true", "0", "1"};
@@ -184,6 +191,8 @@ int setting_parse(const struct setting *setting, struct span text, struct config
         return parse_text(setting, text, field);
     case SETTING_URL:
         return parse_url(setting, text, field);
+    case SETTING_ORIGINS:
+        return parse_origins(setting, text, field);
     case SETTING_INTEGER:
     case SETTING_BYTES:
         return parse_amount(setting, text, field);
@@ -220,6 +229,7 @@ void setting_fini(const struct setting *setting, struct config *config)
         break;
     case SETTING_TEXT:
     case SETTING_URL:
+    case SETTING_ORIGINS:
         free(*(char **)field);
         break;
     case SETTING_LISTEN:

@@ -316,6 +316,21 @@ def test_a_handshake_that_trickles_in_is_408(stacks):
 
 # ---- who the client is ----
 
+def test_pages_of_other_origins_are_403(stacks):
+    stack = stacks(ALLOWED_ORIGINS="https://app.example, https://*.app.example:8443")
+    for origin in ("https://app.example", "https://a.app.example:8443"):
+        stack.connect(headers={"Origin": origin})
+    stack.connect()  # no page
+    for origin in ("https://evil.example", "http://app.example", "https://a.app.example", "null"):
+        refusal = refused(stack, headers={"Origin": origin})
+        assert (refusal.status, refusal.body) == (403, b"Pages of this origin may not connect."), origin
+    twice = stack.client()
+    twice.send_raw(twice.request().replace(b"\r\n\r\n", b"\r\nOrigin: https://app.example\r\nOrigin: https://x.example\r\n\r\n"))
+    assert twice.read_response()[0] == 403
+    assert stack.edge.metric("slip_handshakes_total", outcome="forbidden") == 5
+    assert len(stack.backend.seen("OPEN")) == 3, "the backend was asked about a page that may not connect"
+
+
 def test_forwarded_addresses_are_not_believed_from_strangers(ring):
     ring.connect(headers={"X-Forwarded-For": "198.51.100.7"})
     assert ring.backend.wait_for("OPEN")[0]["ip"] == "127.0.0.1"

@@ -143,6 +143,7 @@ static void test_malformed_values(void **state)
     refuse(PROGRAM_EDGE, "DEFLATE", "maybe", "on or off");
     refuse(PROGRAM_EDGE, "EDGE_LISTEN", "8080", "host:port");
     refuse(PROGRAM_EDGE, "TRUSTED_PROXIES", "10.0.0.1/8", "networks");
+    refuse(PROGRAM_EDGE, "ALLOWED_ORIGINS", "app.example", "origins as https://");
     refuse(PROGRAM_EDGE, "ROUTER_ADDRESSES", "router", "host:port");
     refuse(PROGRAM_EDGE, "ROUTER_ADDRESSES", "router:0", "host:port");
     refuse(PROGRAM_EDGE, "LOG_LEVEL", "loud", "one of error|warning|info|debug");
