@@ -1,31 +1,119 @@
 #include "common/process/mask.h"
 
+#include <ctype.h>
+#include <stdlib.h>
+
 #include "common/base/buffer.h"
 
 static const char MASK[] = "***";
 
-static bool is_password_key(struct span key)
+/* ---- what is secret ---- */
+
+static unsigned hex_value(char c)
 {
-    return span_equal_nocase(key, span_text("password")) ||
-           span_equal_nocase(key, span_text("sslpassword"));
+    return (unsigned)(c >= '0' && c <= '9' ? c - '0' : tolower((unsigned char)c) - 'a' + 10);
 }
 
-/* `?a=1&password=x`: each parameter with its separator. */
-static void mask_query(struct span query, struct buffer *out)
+/* libpq undoes percent encoding in keys, too, and refuses %00. */
+static char *decode(struct span text)
 {
-    while (query.length > 0) {
-        const char *end = memchr(query.data + 1, '&', query.length - 1);
-        size_t length = end ? (size_t)(end - query.data) : query.length;
-        struct span value = span_of(query.data + 1, length - 1);
-        struct span key = span_split(&value, '=');
-        if (value.data && is_password_key(key)) {
-            buffer_append(out, query.data, key.length + 2);
-            buffer_append_text(out, MASK);
-        } else {
-            buffer_append(out, query.data, length);
-        }
-        query = span_of(query.data + length, query.length - length);
+    struct buffer out = {0};
+    for (size_t i = 0; i < text.length; i++) {
+        const char *c = text.data + i;
+        bool is_encoded = *c == '%' && text.length - i > 2 && isxdigit((unsigned char)c[1]) &&
+                          isxdigit((unsigned char)c[2]) && memcmp(c, "%00", 3) != 0;
+        unsigned char byte = (unsigned char)*c;
+        if (is_encoded)
+            byte = (unsigned char)(hex_value(c[1]) * 16 + hex_value(c[2]));
+        buffer_append(&out, &byte, 1);
+        i += is_encoded ? 2 : 0;
     }
+    return buffer_take(&out);
+}
+
+/* libpq's: password, sslpassword, oauth_client_secret, scram_client_key, scram_server_key; and
+ * those that are nearly so. */
+static bool is_secret_key(struct span key)
+{
+    char *name = decode(key);
+    bool is_secret =
+        strcasestr(name, "password") || strcasestr(name, "secret") || strcasestr(name, "scram_");
+    free(name);
+    return is_secret;
+}
+
+/* Where the password of `user:password` begins, or NULL. */
+static const char *find_password(const char *at, const char *end)
+{
+    for (; at < end; at++) {
+        if (*at == ':')
+            return at + 1;
+        if (end - at > 2 && strncasecmp(at, "%3a", 3) == 0)
+            return at + 3;
+    }
+    return NULL;
+}
+
+/* Writes `user:***` when there is a password up to `at` (its @, or NULL); returns what is still to
+ * be written. */
+static const char *mask_userinfo(const char *start, const char *at, struct buffer *out)
+{
+    const char *password = at ? find_password(start, at) : NULL;
+    if (!password)
+        return start;
+    buffer_append(out, start, (size_t)(password - start));
+    buffer_append_text(out, MASK);
+    return at;
+}
+
+/* ---- URLs: `scheme://user:password@host/path?password=x` ---- */
+
+static bool begins_parameter(char c)
+{
+    return c == '?' || c == '&' || c == ';' || isspace((unsigned char)c);
+}
+
+/* The length of a secret's key with its '=', or 0. */
+static size_t secret_key_length(const char *start, const char *end)
+{
+    const char *at = start;
+    while (at < end && *at != '=' && !begins_parameter(*at))
+        at++;
+    size_t length = (size_t)(at - start);
+    return at < end && *at == '=' && is_secret_key(span_of(start, length)) ? length + 1 : 0;
+}
+
+/* Up to the next parameter; a '&' that begins none belongs to the password. */
+static const char *find_parameter_end(const char *at, const char *end)
+{
+    while ((at = memchr(at, '&', (size_t)(end - at)))) {
+        const char *next = memchr(at + 1, '&', (size_t)(end - at - 1));
+        if (memchr(at, '=', (size_t)((next ? next : end) - at)))
+            return at;
+        at++;
+    }
+    return end;
+}
+
+/* Where the first secret among the parameters begins, or NULL. */
+static const char *find_secret(const char *at, const char *end)
+{
+    for (; at < end; at++) {
+        size_t key_length = begins_parameter(*at) ? secret_key_length(at + 1, end) : 0;
+        if (key_length > 0)
+            return at + 1 + key_length;
+    }
+    return NULL;
+}
+
+static void mask_parameters(const char *at, const char *end, struct buffer *out)
+{
+    for (const char *secret; (secret = find_secret(at, end));) {
+        buffer_append(out, at, (size_t)(secret - at));
+        buffer_append_text(out, MASK);
+        at = find_parameter_end(secret, end);
+    }
+    buffer_append(out, at, (size_t)(end - at));
 }
 
 static bool is_port(const char *from, const char *to)
@@ -35,9 +123,10 @@ static bool is_port(const char *from, const char *to)
     return from == to;
 }
 
-/* Where the userinfo ends, or NULL. A password should not hold '/' unescaped, but when one does it
- * is still no business of the log's: then the last '@' before the query counts. */
-static const char *find_userinfo_end(struct span authority)
+/* Where the userinfo of http:// ends, or NULL: there, '@' is common in paths. A password should not
+ * hold '/' unescaped, but when one does it is still no business of the log's: then the last '@'
+ * before the query counts. */
+static const char *find_web_userinfo_end(struct span authority)
 {
     struct span rest = authority;
     struct span host = span_split(&rest, '/');
@@ -52,80 +141,145 @@ static const char *find_userinfo_end(struct span authority)
     return memrchr(host.data, '@', host.length);
 }
 
-/* `scheme://user:password@host/path?query` */
-static void mask_url(struct span text, size_t authority, struct buffer *out)
+static bool is_web(const char *text)
 {
-    const char *start = text.data + authority;
-    const char *at = find_userinfo_end(span_of(start, text.length - authority));
-    const char *colon = at ? memchr(start, ':', (size_t)(at - start)) : NULL;
-    if (colon) {
-        buffer_append(out, text.data, (size_t)(colon + 1 - text.data));
-        buffer_append_text(out, MASK);
-        text = span_of(at, text.length - (size_t)(at - text.data));
-    }
-    const char *query = memchr(text.data, '?', text.length);
-    size_t before_query = query ? (size_t)(query - text.data) : text.length;
-    buffer_append(out, text.data, before_query);
-    mask_query(span_of(text.data + before_query, text.length - before_query), out);
+    return strncasecmp(text, "http://", 7) == 0 || strncasecmp(text, "https://", 8) == 0;
 }
 
-static bool is_blank(char c)
+/* The last @ that may end a password. libpq's ends at the first one, if no '/' is before it; what
+ * comes after was perhaps to be part of it; but an @ in a parameter's password ends nothing. */
+static const char *find_userinfo_end(const char *start, const char *end)
 {
-    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+    size_t length = strcspn(start, "@/");
+    const char *at = start[length] == '@' ? start + length : NULL;
+    const char *from = at ? at : start;
+    const char *secret = find_secret(from, end);
+    return memrchr(from, '@', (size_t)((secret ? secret : end) - from));
 }
 
-/* The end of a value in libpq's keyword form: quoted with ' or up to a blank; \ escapes. */
-static const char *skip_value(const char *at, const char *end)
+static void mask_url(const char *text, size_t authority, struct buffer *out)
 {
-    bool quoted = at < end && *at == '\'';
-    at += quoted;
-    while (at < end && (quoted ? *at != '\'' : !is_blank(*at)))
-        at += *at == '\\' && at + 1 < end ? 2 : 1;
-    return quoted && at < end ? at + 1 : at;
+    const char *start = text + authority, *end = start + strlen(start);
+    const char *secret = find_secret(start, end);
+    struct span shown = span_of(start, (size_t)((secret ? secret : end) - start));
+    const char *at = is_web(text) ? find_web_userinfo_end(shown) : find_userinfo_end(start, end);
+    buffer_append(out, text, authority);
+    mask_parameters(mask_userinfo(start, at, out), end, out);
 }
 
-static const char *skip_blanks(const char *at, const char *end)
+/* Where the authority begins, or 0. Only a text that *begins* with a scheme (RFC 3986 §3.1) is a
+ * URL, to libpq as well: `application_name=my://app password=x` is none. */
+static size_t find_authority(const char *text)
 {
-    while (at < end && is_blank(*at))
+    size_t length = strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                 "0123456789+-.");
+    return length > 0 && strncmp(text + length, "://", 3) == 0 ? length + 3 : 0;
+}
+
+/* ---- keywords: `host=h password='x'`, as libpq's conninfo_parse reads them ---- */
+
+struct keyword {
+    struct span name, value; /* the value with its quotes */
+};
+
+static const char *skip_blanks(const char *at)
+{
+    while (isspace((unsigned char)*at))
         at++;
     return at;
 }
 
-/* One `key = value` with the blanks before it; returns where the next begins. */
-static const char *mask_keyword(const char *start, const char *end, struct buffer *out)
+/* The end of a value: quoted with ' or up to a blank; \ escapes. NULL: its quote has no end, or is
+ * doubled, as SQL would have it. */
+static const char *skip_value(const char *at)
 {
-    const char *key = skip_blanks(start, end);
-    const char *at = key;
-    while (at < end && *at != '=' && !is_blank(*at))
-        at++;
-    struct span name = span_of(key, (size_t)(at - key));
-    const char *equals = skip_blanks(at, end);
-    bool has_value = equals < end && *equals == '=';
-    const char *value = has_value ? skip_blanks(equals + 1, end) : at;
-    const char *value_end = has_value ? skip_value(value, end) : at;
-    if (has_value && is_password_key(name)) {
-        buffer_append(out, start, (size_t)(value - start));
-        buffer_append_text(out, MASK);
-    } else {
-        buffer_append(out, start, (size_t)(value_end - start));
-    }
-    return value_end;
+    bool is_quoted = *at == '\'';
+    at += is_quoted;
+    while (*at && (is_quoted ? *at != '\'' : !isspace((unsigned char)*at)))
+        at += *at == '\\' && at[1] ? 2 : 1;
+    if (!is_quoted)
+        return at;
+    return *at && at[1] != '\'' ? at + 1 : NULL;
 }
 
-static void mask_keywords(struct span text, struct buffer *out)
+/* The keyword at *at, which is moved behind it; false when there is no whole one. */
+static bool read_keyword(const char **at, struct keyword *ret_keyword)
 {
-    const char *at = text.data, *end = text.data + text.length;
-    while (at < end)
-        at = mask_keyword(at, end, out);
+    const char *name = *at, *end = name;
+    while (*end && *end != '=' && !isspace((unsigned char)*end))
+        end++;
+    const char *equals = skip_blanks(end);
+    if (*equals != '=')
+        return false;
+    const char *value = skip_blanks(equals + 1);
+    const char *value_end = skip_value(value);
+    if (!value_end)
+        return false;
+    ret_keyword->name = span_of(name, (size_t)(end - name));
+    ret_keyword->value = span_of(value, (size_t)(value_end - value));
+    *at = skip_blanks(value_end);
+    return true;
+}
+
+static bool is_keywords(const char *text)
+{
+    struct keyword keyword;
+    const char *at = skip_blanks(text);
+    while (read_keyword(&at, &keyword))
+        continue;
+    return *at == '\0';
+}
+
+/* A URL may stand in a value (dbname='postgresql://…'). */
+static void mask_value(const struct keyword *keyword, struct buffer *out)
+{
+    const char *start = keyword->value.data, *end = start + keyword->value.length;
+    if (is_secret_key(keyword->name)) {
+        buffer_append_text(out, MASK);
+        return;
+    }
+    start = mask_userinfo(start, memrchr(start, '@', keyword->value.length), out);
+    buffer_append(out, start, (size_t)(end - start));
+}
+
+static void mask_keywords(const char *text, struct buffer *out)
+{
+    struct keyword keyword;
+    const char *at = skip_blanks(text);
+    while (read_keyword(&at, &keyword)) {
+        buffer_append(out, text, (size_t)(keyword.value.data - text));
+        mask_value(&keyword, out);
+        text = keyword.value.data + keyword.value.length;
+    }
+    buffer_append_text(out, text);
+}
+
+/* ---- neither: a mistake, in which a password may stand anywhere ---- */
+
+static void mask_mistake(const char *text, struct buffer *out)
+{
+    static const char WORD[] = "password";
+    const char *word = strcasestr(text, WORD);
+    const char *end = text + strlen(text);
+    const char *value = word ? word + strlen(WORD) : end;
+    value += strspn(value, " \t=");
+    const char *rest = mask_userinfo(text, memrchr(text, '@', (size_t)(end - text)), out);
+    if (word && rest > word)
+        return;
+    buffer_append(out, rest, (size_t)(value - rest));
+    if (value < end)
+        buffer_append_text(out, MASK);
 }
 
 char *mask_passwords(const char *text)
 {
     struct buffer out = {0};
-    const char *scheme = strstr(text, "://");
-    if (scheme)
-        mask_url(span_text(text), (size_t)(scheme + 3 - text), &out);
+    size_t authority = find_authority(text);
+    if (authority > 0)
+        mask_url(text, authority, &out);
+    else if (is_keywords(text))
+        mask_keywords(text, &out);
     else
-        mask_keywords(span_text(text), &out);
+        mask_mistake(text, &out);
     return buffer_take(&out);
 }
