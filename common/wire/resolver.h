@@ -1,10 +1,6 @@
 /* A resolver: turns the addresses of a setting ("router:7100,[::1]:7100") into the addresses of the
- * network, now and again at an interval, without ever making the loop wait.
- *
- *     loop ── names ──▶ thread: getaddrinfo … ── eventfd ──▶ loop: on_resolved
- *
- * Numeric addresses need no thread and are reported in resolver_start. A lookup that hangs when the
- * resolver goes is left to its thread, which then frees what it used.
+ * network, now and again at an interval, without ever making the loop wait
+ * (common/process/lookup.h). Numeric addresses need no thread and are reported in resolver_start.
  */
 #ifndef SLIP_WIRE_RESOLVER_H
 #define SLIP_WIRE_RESOLVER_H
