@@ -36,7 +36,7 @@ void database_line(char ret_line[DATABASE_MESSAGE_SIZE], const char *text)
 
 void database_end(struct database *database, const char *reason)
 {
-    if (!database->session || database->reason[0])
+    if (database->state == DATABASE_WAITING || database->reason[0])
         return;
     database_line(database->reason, *reason ? reason : "the session ended");
     loop_defer(database->loop, &database->ending);
@@ -161,12 +161,23 @@ static int watch_descriptor(struct database *database, uint32_t events)
     return error;
 }
 
+/* Why an attempt came to nothing: what libpq says, after the names that it was not given. */
+static void end_attempt(struct database *database)
+{
+    const char *missing = database->hosts.missing;
+    char reason[2 * DATABASE_MESSAGE_SIZE];
+
+    snprintf(reason, sizeof reason, "%s%s%s", missing, *missing ? "; " : "",
+             PQerrorMessage(database->session));
+    database_end(database, reason);
+}
+
 static void wait_for_step(struct database *database, PostgresPollingStatusType step)
 {
     uint32_t events = step == PGRES_POLLING_WRITING ? EPOLLOUT : EPOLLIN;
 
     if (step == PGRES_POLLING_FAILED)
-        database_end(database, PQerrorMessage(database->session));
+        end_attempt(database);
     else if (watch_descriptor(database, events) < 0)
         database_end(database, "its descriptor cannot be watched");
     else if (step == PGRES_POLLING_OK)
@@ -198,41 +209,78 @@ static void ignore_notice(void *context, const PGresult *result)
     (void)result;
 }
 
-/* What stands before the url, the url may overrule; an empty password is none to libpq. GSS could
- * wait for a Kerberos server. */
-static PGconn *start_session(const struct database_options *options)
+/* What stands before the url, the url may overrule; an empty value is none to libpq. GSS could wait
+ * for a Kerberos server. */
+static PGconn *start_session(const struct database *database)
 {
+    const struct database_options *options = &database->options;
+    const struct hosts *hosts = &database->hosts;
+    bool has_hosts = hosts->found > 0;
     char user_timeout[DATABASE_NUMBER_SIZE];
-    const char *keywords[] = {"gssencmode",
-                              "keepalives_idle",
-                              "keepalives_interval",
-                              "keepalives_count",
-                              "tcp_user_timeout",
-                              "fallback_application_name",
-                              "dbname",
-                              "password",
-                              "client_encoding",
-                              NULL};
-    const char *values[] = {
-        "disable",         "5",    "2", "3", user_timeout, options->application_name, options->url,
-        options->password, "UTF8", NULL};
+    const struct {
+        const char *keyword, *value;
+    } parameters[] = {
+        {"gssencmode", "disable"},
+        {"keepalives_idle", "5"},
+        {"keepalives_interval", "2"},
+        {"keepalives_count", "3"},
+        {"tcp_user_timeout", user_timeout},
+        {"fallback_application_name", options->application_name},
+        {"dbname", options->url},
+        {"host", has_hosts ? hosts->names.data : NULL},
+        {"hostaddr", has_hosts ? hosts->addresses.data : NULL},
+        {"port", has_hosts ? hosts->ports.data : NULL},
+        {"password", options->password},
+        {"client_encoding", "UTF8"},
+    };
+    const char *keywords[ARRAY_LENGTH(parameters) + 1] = {0};
+    const char *values[ARRAY_LENGTH(parameters) + 1] = {0};
 
     (void)database_integer(options->answer_timeout_ms, user_timeout);
+    for (size_t i = 0; i < ARRAY_LENGTH(parameters); i++) {
+        keywords[i] = parameters[i].keyword;
+        values[i] = parameters[i].value;
+    }
     return PQconnectStartParams(keywords, values, 1);
+}
+
+/* Where the hosts are is known. */
+static void connect_session(struct database *database)
+{
+    if (!hosts_take(&database->hosts)) {
+        database_end(database, database->hosts.missing);
+        return;
+    }
+    database->session = start_session(database);
+    ASSERT(database->session); /* only without memory */
+    loop_timer_start(database->loop, &database->timer, database->options.connect_timeout_ms);
+    PQsetNoticeReceiver(database->session, ignore_notice, NULL);
+    if (PQstatus(database->session) == CONNECTION_BAD)
+        end_attempt(database);
+    else
+        wait_for_step(database, PGRES_POLLING_WRITING);
 }
 
 static void attempt(struct database *database)
 {
     database->reason[0] = '\0';
-    database->session = start_session(&database->options);
-    ASSERT(database->session); /* only without memory */
     database->state = DATABASE_CONNECTING;
-    loop_timer_start(database->loop, &database->timer, database->options.connect_timeout_ms);
-    PQsetNoticeReceiver(database->session, ignore_notice, NULL);
-    if (PQstatus(database->session) == CONNECTION_BAD)
-        database_end(database, PQerrorMessage(database->session));
+    int error = hosts_find(&database->hosts, database->options.url);
+    if (error == 0)
+        connect_session(database);
+    else if (error == -EINPROGRESS)
+        loop_timer_start(database->loop, &database->timer, database->options.connect_timeout_ms);
     else
-        wait_for_step(database, PGRES_POLLING_WRITING);
+        database_end(database, "no descriptor or thread to look up the host's name");
+}
+
+/* When nobody waits for it any more, the next attempt will use it. */
+static void on_hosts_known(void *context)
+{
+    struct database *database = context;
+
+    if (database->state == DATABASE_CONNECTING && !database->reason[0])
+        attempt(database);
 }
 
 static void on_timer(struct loop_timer *timer)
@@ -241,6 +289,8 @@ static void on_timer(struct loop_timer *timer)
 
     if (database->state == DATABASE_WAITING)
         attempt(database);
+    else if (database->state == DATABASE_CONNECTING && !database->session)
+        database_end(database, "looking up the host's name takes too long");
     else if (database->state == DATABASE_CONNECTING)
         database_end(database, "connecting took too long");
     else
@@ -276,6 +326,7 @@ int database_open(struct loop *loop, const struct database_options *options,
     loop_timer_init(&database->timer, on_timer);
     loop_deferred_init(&database->ending, on_ending);
     list_init(&database->in_flight);
+    hosts_init(&database->hosts, loop, on_hosts_known, database);
     loop_timer_start(loop, &database->timer, 0);
     *ret_database = database;
     return 0;
@@ -291,6 +342,7 @@ void database_close(struct database **database)
     drop_session(closing);
     database_line(closing->reason, "the program ended the session");
     pipeline_abandon(closing);
+    hosts_fini(&closing->hosts);
     explicit_bzero(closing->url, strlen(closing->url));
     free(closing->url);
     if (closing->password)

@@ -16,10 +16,9 @@
  * way when the session ended is answered with DATABASE_LOST: it may or may not have taken effect.
  * What then has to be said again is the caller's to know.
  *
- * The loop never waits for the network, with one exception: a host *name* in the connection string
- * is looked up by libpq in the loop's thread at each attempt to connect. Use an address, a Unix
- * socket or a fast resolver. A session that answers nothing for `answer_timeout_ms` while something
- * is owed is taken for dead.
+ * The loop never waits for the network. Host names are looked up anew at each attempt, in a thread
+ * (hosts.h); a lookup that takes longer than an attempt may is waited for by the next one. A
+ * session that answers nothing for `answer_timeout_ms` while something is owed is taken for dead.
  *
  * Passwords stay inside: no text that is given to a callback holds one. One thread, all callbacks
  * on the loop, none before the function that caused it has returned (database_close excepted).
@@ -90,9 +89,9 @@ struct database_options {
     const char *application_name; /* seen in pg_stat_activity */
     const char *schema;           /* search_path; any name, quoted for you. NULL: the server's */
     bool synchronous_commit;      /* of units that do not say otherwise */
-    int64_t connect_timeout_ms;   /* for one attempt, over all addresses */
-    int64_t answer_timeout_ms;    /* statement_timeout is set a little below it */
-    int64_t retry_first_ms;       /* back-off: first, doubling to last, with jitter */
+    int64_t connect_timeout_ms; /* for one attempt, over all addresses; for names the same again */
+    int64_t answer_timeout_ms;  /* statement_timeout is set a little below it */
+    int64_t retry_first_ms;     /* back-off: first, doubling to last, with jitter */
     int64_t retry_last_ms;
     size_t queue_bytes; /* of units that are not answered */
     struct database_handlers handlers;

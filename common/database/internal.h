@@ -17,6 +17,7 @@
 
 #include "common/base/buffer.h"
 #include "common/database/database.h"
+#include "common/database/hosts.h"
 
 enum { DATABASE_STEPS_MAX = 32, DATABASE_PREPARED_MAX = 128, DATABASE_MESSAGE_SIZE = 256 };
 
@@ -51,7 +52,8 @@ struct database {
     struct database_options options; /* its strings are these: */
     char *url, *password, *application_name, *schema;
     enum database_state state;
-    PGconn *session;
+    struct hosts hosts;
+    PGconn *session; /* from CONNECTING on, when the hosts are known */
     struct loop_source source;
     struct loop_timer timer; /* the pause, the attempt's limit, or the answer's, by state */
     struct loop_deferred ending;

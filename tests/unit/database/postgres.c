@@ -69,6 +69,12 @@ static void stop_guard(struct postgres *postgres)
     waitpid(postgres->guard, NULL, 0);
 }
 
+/* Of the socket, too. */
+static int port_of(const struct postgres *postgres)
+{
+    return postgres->port ? postgres->port : 5432;
+}
+
 void postgres_create(struct postgres *postgres)
 {
     char command[512];
@@ -77,8 +83,8 @@ void postgres_create(struct postgres *postgres)
     ASSERT(mkdtemp(postgres->directory));
     const struct passwd *owner = geteuid() == 0 ? getpwnam("postgres") : getpwuid(geteuid());
     ASSERT(owner && chown(postgres->directory, owner->pw_uid, owner->pw_gid) == 0);
-    snprintf(postgres->url, sizeof postgres->url, "host=%s user=owner dbname=postgres",
-             postgres->directory);
+    snprintf(postgres->url, sizeof postgres->url, "host=%s port=%d user=owner dbname=postgres",
+             postgres->directory, port_of(postgres));
     snprintf(command, sizeof command,
              "cd / && " POSTGRES_BIN "/initdb -D %s/data -U owner -A trust -E UTF8 --locale=C -N"
              " >%s/initdb.log 2>&1",
@@ -94,8 +100,9 @@ void postgres_start(const struct postgres *postgres)
 
     snprintf(command, sizeof command,
              "cd / && " POSTGRES_BIN "/pg_ctl -D %s/data -w -s -l %s/log"
-             " -o \"-c listen_addresses= -k %s -c fsync=off -c max_connections=20\" start",
-             postgres->directory, postgres->directory, postgres->directory);
+             " -o \"-c listen_addresses=%s -p %d -k %s -c fsync=off -c max_connections=20\" start",
+             postgres->directory, postgres->directory, postgres->port ? "127.0.0.1" : "",
+             port_of(postgres), postgres->directory);
     run(command);
 }
 

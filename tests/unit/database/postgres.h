@@ -1,11 +1,13 @@
 /* A private PostgreSQL for a test program: a new cluster in a directory of its own, reached by a
- * Unix socket only. Run by root it belongs to the user postgres, which PostgreSQL insists on. */
+ * Unix socket and, if there is a port, at 127.0.0.1. Run by root it belongs to the user postgres,
+ * which PostgreSQL insists on. */
 #ifndef SLIP_TESTS_POSTGRES_H
 #define SLIP_TESTS_POSTGRES_H
 
 #include <sys/types.h>
 
 struct postgres {
+    int port; /* set before it is created; 0: Unix socket only */
     char directory[64];
     char url[160]; /* as its owner, database postgres */
     pid_t guard;   /* stops the server if the test program is killed */
