@@ -75,14 +75,3 @@ void breaker_abandoned(struct breaker *breaker, int64_t now_ms)
     breaker->probe_due_ms = now_ms;
     enter(breaker, BREAKER_OPEN);
 }
-
-const char *breaker_state_name(enum breaker_state state)
-{
-    static const char *const names[BREAKER_STATE_COUNT] = {
-        [BREAKER_CLOSED] = "closed",
-        [BREAKER_OPEN] = "open",
-        [BREAKER_HALF_OPEN] = "half-open",
-    };
-    ASSERT(state < BREAKER_STATE_COUNT);
-    return names[state];
-}

@@ -58,7 +58,4 @@ void breaker_failed(struct breaker *breaker, int64_t sent_ms, bool is_probe, int
 /* The probe was cut by us and proves nothing: another may go at once. */
 void breaker_abandoned(struct breaker *breaker, int64_t now_ms);
 
-/* "closed", "open", "half-open"; static. */
-const char *breaker_state_name(enum breaker_state state);
-
 #endif

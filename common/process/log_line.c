@@ -29,6 +29,13 @@ static void put_text(struct log_line *line, const char *text)
     put(line, text, strlen(text));
 }
 
+/* U+2028 and U+2029, where some programs begin a new line. */
+static bool is_separator(const char *data, size_t length)
+{
+    return length == 3 &&
+           (memcmp(data, "\xe2\x80\xa8", 3) == 0 || memcmp(data, "\xe2\x80\xa9", 3) == 0);
+}
+
 /* One character (already known to be valid UTF-8), or one byte that is not. Control characters,
  * C1 ones and the line separators included, must not reach a terminal or split a line. */
 static void put_character(struct log_line *line, const char *data, size_t length)
@@ -41,6 +48,8 @@ static void put_character(struct log_line *line, const char *data, size_t length
         snprintf(escape, sizeof(escape), "\\%c", c == '\n' ? 'n' : c == '\r' ? 'r' : 't');
     else if (c < 0x20 || c == 0x7f)
         snprintf(escape, sizeof(escape), "\\u%04x", c);
+    else if (is_separator(data, length))
+        snprintf(escape, sizeof(escape), "\\u%04x", 0x2000 | ((unsigned char)data[2] & 0x3f));
     else if (c == 0xc2 && length == 2 && (unsigned char)data[1] < 0xa0)
         snprintf(escape, sizeof(escape), "\\u%04x", (unsigned char)data[1]);
     else {

@@ -119,10 +119,3 @@ bool network_contains(const struct network_list *list, const struct sockaddr *ad
     }
     return list_has(list, bytes);
 }
-
-bool network_contains_text(const struct network_list *list, struct span address)
-{
-    unsigned char bytes[16];
-    unsigned int width;
-    return parse_ip(address, bytes, &width) && list_has(list, bytes);
-}

@@ -32,7 +32,4 @@ void network_format(const struct network *network, char ret_text[NETWORK_TEXT_SI
  * never are. */
 bool network_contains(const struct network_list *list, const struct sockaddr *address);
 
-/* The same for an address in text ("192.0.2.1", "2001:db8::1"); false when it is none. */
-bool network_contains_text(const struct network_list *list, struct span address);
-
 #endif

@@ -1,7 +1,5 @@
 #include "edge/protocol/timer_wheel.h"
 
-enum { WORD_BITS = 64, WORDS = TIMER_WHEEL_SLOTS / WORD_BITS };
-
 _Static_assert((TIMER_WHEEL_SLOTS & (TIMER_WHEEL_SLOTS - 1)) == 0, "a power of two");
 _Static_assert(sizeof(struct wheel_timer) <= 32, "there is one or more for every connection");
 
@@ -32,11 +30,8 @@ void timer_wheel_stop(struct timer_wheel *wheel, struct wheel_timer *timer)
 {
     if (!wheel_timer_is_running(timer))
         return;
-    size_t i = index_of(timer->due_slot);
     list_remove(&timer->link);
     wheel->count--;
-    if (list_is_empty(&wheel->slots[i]))
-        wheel->occupied[i / WORD_BITS] &= ~(UINT64_C(1) << i % WORD_BITS);
 }
 
 void timer_wheel_start(struct timer_wheel *wheel, struct wheel_timer *timer, int64_t due_ms)
@@ -45,9 +40,7 @@ void timer_wheel_start(struct timer_wheel *wheel, struct wheel_timer *timer, int
     /* The end of its slot: early would be wrong, late is allowed. */
     int64_t slot = due_ms / TIMER_WHEEL_SLOT_MS + (due_ms % TIMER_WHEEL_SLOT_MS > 0);
     timer->due_slot = slot > wheel->passed_slot ? slot : wheel->passed_slot + 1;
-    size_t i = index_of(timer->due_slot);
-    list_append(&wheel->slots[i], &timer->link);
-    wheel->occupied[i / WORD_BITS] |= UINT64_C(1) << i % WORD_BITS;
+    list_append(&wheel->slots[index_of(timer->due_slot)], &timer->link);
     wheel->count++;
 }
 
@@ -62,9 +55,6 @@ static void collect(struct timer_wheel *wheel, int64_t slot, int64_t now_slot, s
         list_remove(link);
         list_append(due, link);
     }
-    size_t i = index_of(slot);
-    if (list_is_empty(timers))
-        wheel->occupied[i / WORD_BITS] &= ~(UINT64_C(1) << i % WORD_BITS);
 }
 
 void timer_wheel_advance(struct timer_wheel *wheel, int64_t now_ms)
@@ -85,23 +75,4 @@ void timer_wheel_advance(struct timer_wheel *wheel, int64_t now_ms)
         timer_wheel_stop(wheel, timer);
         timer->on_due(timer);
     }
-}
-
-int64_t timer_wheel_next_ms(const struct timer_wheel *wheel)
-{
-    if (wheel->count == 0)
-        return -1;
-    size_t start = index_of(wheel->passed_slot + 1);
-    for (size_t step = 0; step <= WORDS; step++) {
-        size_t word = (start / WORD_BITS + step) % WORDS;
-        uint64_t bits = wheel->occupied[word];
-        if (step == 0) /* from the start on; what is before it comes last */
-            bits &= ~UINT64_C(0) << start % WORD_BITS;
-        if (bits == 0)
-            continue;
-        size_t i = word * WORD_BITS + (size_t)__builtin_ctzll(bits);
-        int64_t ahead = (int64_t)((i - start) & (TIMER_WHEEL_SLOTS - 1));
-        return (wheel->passed_slot + 1 + ahead) * TIMER_WHEEL_SLOT_MS;
-    }
-    return (wheel->passed_slot + 1) * TIMER_WHEEL_SLOT_MS; /* called from a callback of advance */
 }

@@ -32,7 +32,6 @@ struct wheel_timer {
 struct timer_wheel {
     int64_t passed_slot; /* everything due up to this slot has fired */
     size_t count;        /* running timers */
-    uint64_t occupied[TIMER_WHEEL_SLOTS / 64];
     struct list slots[TIMER_WHEEL_SLOTS];
 };
 
@@ -54,9 +53,5 @@ void timer_wheel_stop(struct timer_wheel *wheel, struct wheel_timer *timer);
  * start, stop and free any timer, its own included; what it starts does not fire in this
  * advance. */
 void timer_wheel_advance(struct timer_wheel *wheel, int64_t now_ms);
-
-/* When to advance next: a time in ms, or -1 when no timer runs. Nothing need be due then (a far
- * timer in an early slot), but nothing is due before. */
-int64_t timer_wheel_next_ms(const struct timer_wheel *wheel);
 
 #endif

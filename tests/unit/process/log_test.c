@@ -101,6 +101,7 @@ static void test_escapes(void **state)
          "31m",
          "\"\\u009b31m\""}, /* a terminal's other escape */
         {"\xc2\xa0", "\"\xc2\xa0\""},
+        {"\xe2\x80\xa8\xe2\x80\xa9\xe2\x80\xaa", "\"\\u2028\\u2029\xe2\x80\xaa\""},
         {"gr\xc3\xbc\xc3\x9f", "\"gr\xc3\xbc\xc3\x9f\""},
         {"\xf0\x9f\x98\x80", "\"\xf0\x9f\x98\x80\""},
         {"a\xff\xc3", "\"a\xef\xbf\xbd\xef\xbf\xbd\""},
