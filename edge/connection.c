@@ -49,7 +49,6 @@ static void close_socket(struct connection *connection)
     if (connection->fd >= 0)
         close(traffic_detach(connection));
     outbox_fini(&connection->outbox);
-    shared_frame_unref(&connection->pong);
 }
 
 void connection_forget(struct connection **connection_place)

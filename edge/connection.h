@@ -57,16 +57,15 @@ struct connection {
     struct outbox outbox;
     struct loop_source source; /* fd -1 while epoll does not watch it */
     struct edge *edge;
-    struct opening *opening;   /* PENDING, and until its early frames are read */
-    struct shared_frame *pong; /* the answer to the latest ping, waiting for room, or NULL */
-    int64_t message_ms;        /* when the last message went either way */
-    int fd;                    /* -1: no socket */
-    uint8_t stage;             /* enum connection_stage */
-    uint8_t window_bits;       /* deflate towards the client; 0: none */
-    bool owes_close;           /* TOMBSTONE: an ACCEPT came for it */
-    bool is_blocked;           /* the socket took no more: EPOLLOUT is awaited */
-    bool is_hung_up;           /* the client sent FIN, and its last bytes are not read yet */
-    bool is_deaf;              /* writing failed: nothing more is written */
+    struct opening *opening; /* PENDING, and until its early frames are read */
+    int64_t message_ms;      /* when the last message went either way */
+    int fd;                  /* -1: no socket */
+    uint8_t stage;           /* enum connection_stage */
+    uint8_t window_bits;     /* deflate towards the client; 0: none */
+    bool owes_close;         /* TOMBSTONE: an ACCEPT came for it */
+    bool is_blocked;         /* the socket took no more: EPOLLOUT is awaited */
+    bool is_hung_up;         /* the client sent FIN, and its last bytes are not read yet */
+    bool is_deaf;            /* writing failed: nothing more is written */
 
     struct table_link link; /* in edge->connections; the key is the id */
     struct list order_link; /* in edge->in_order */

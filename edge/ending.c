@@ -57,7 +57,6 @@ static void enter_closed(struct connection *connection, struct queued_event *eve
     frame_decoder_fini(&connection->decoder);
     opening_destroy(&connection->opening);
     outbox_fini(&connection->outbox);
-    shared_frame_unref(&connection->pong);
     connection_enter(connection, STAGE_CLOSED);
     connection_push_event(connection, event);
 }

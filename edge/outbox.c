@@ -5,7 +5,10 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
-enum { GATHERED_FRAMES = 64 };
+enum {
+    GATHERED_FRAMES = 64,
+    PONG_BYTE = 0x80 | FRAME_OPCODE_PONG, /* the first one of a pong */
+};
 
 static struct shared_frame **place(struct outbox *outbox, uint32_t index)
 {
@@ -39,13 +42,59 @@ static void grow(struct outbox *outbox)
     outbox->head = 0;
 }
 
-void outbox_push(struct outbox *outbox, struct shared_frame *frame)
+static void make_room(struct outbox *outbox)
 {
     if (outbox->count == (outbox->more ? outbox->capacity : OUTBOX_PLACES))
         grow(outbox);
+}
+
+void outbox_push(struct outbox *outbox, struct shared_frame *frame)
+{
+    make_room(outbox);
     *place(outbox, outbox->count) = shared_frame_ref(frame);
     outbox->count++;
     outbox->bytes += frame->length;
+}
+
+static bool is_pong(const struct shared_frame *frame)
+{
+    return frame->length > 0 && (unsigned char)frame->bytes[0] == PONG_BYTE;
+}
+
+/* Where the next pong belongs: behind those that wait, which are side by side. */
+static uint32_t place_of_pong(struct outbox *outbox)
+{
+    uint32_t index = outbox->count > 0 ? 1 : 0;
+    while (index < outbox->count && is_pong(*place(outbox, index)))
+        index++;
+    return index;
+}
+
+/* Moves what is before it, not the queue behind it. */
+static void insert(struct outbox *outbox, uint32_t index, struct shared_frame *frame)
+{
+    make_room(outbox);
+    outbox->head--;
+    outbox->count++;
+    for (uint32_t i = 0; i < index; i++)
+        *place(outbox, i) = *place(outbox, i + 1);
+    *place(outbox, index) = shared_frame_ref(frame);
+    outbox->bytes += frame->length;
+}
+
+bool outbox_push_pong(struct outbox *outbox, struct shared_frame *pong)
+{
+    uint32_t index = place_of_pong(outbox);
+    if (index <= OUTBOX_PONGS) {
+        insert(outbox, index, pong);
+        return true;
+    }
+    struct shared_frame **last = place(outbox, index - 1);
+    outbox->bytes += pong->length;
+    outbox->bytes -= (*last)->length;
+    shared_frame_unref(last);
+    *last = shared_frame_ref(pong);
+    return false;
 }
 
 void outbox_drop_unsent(struct outbox *outbox)

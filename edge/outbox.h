@@ -12,7 +12,10 @@
 
 #include "edge/shared_frame.h"
 
-enum { OUTBOX_PLACES = 2 };
+enum {
+    OUTBOX_PLACES = 2,
+    OUTBOX_PONGS = 16, /* that wait behind the first frame */
+};
 
 struct outbox {
     struct shared_frame **more; /* a ring of `capacity` places, or NULL: `few` is the ring */
@@ -33,6 +36,13 @@ static inline bool outbox_is_empty(const struct outbox *outbox)
 
 /* Adds a reference to `frame` at the end. */
 void outbox_push(struct outbox *outbox, struct shared_frame *frame);
+
+/* Adds a reference to a pong, which overtakes what waits (RFC 6455 §5.5.2: as soon as is
+ * practical): it goes behind the first frame, which may be half written, and the pongs that wait
+ * there. Of more than OUTBOX_PONGS only the latest is kept (§5.5.3). True: there is one pong more.
+ */
+MUST_USE
+bool outbox_push_pong(struct outbox *outbox, struct shared_frame *pong);
 
 /* Drops all frames of which nothing is written yet: what follows must begin a new frame. */
 void outbox_drop_unsent(struct outbox *outbox);

@@ -9,8 +9,7 @@
 #include "edge/opening.h"
 
 enum {
-    FLUSHED_AT_ONCE = 256,   /* sockets written before the loop may look around */
-    PONGS_QUEUED = 16 << 10, /* bytes in the outbox above which only the latest ping is answered */
+    FLUSHED_AT_ONCE = 256, /* sockets written before the loop may look around */
 };
 
 static struct connection *of_source(struct loop_source *source)
@@ -142,18 +141,13 @@ static void push_message(struct connection *connection, enum event_kind kind, st
 
 static void answer_ping(struct connection *connection, struct span payload)
 {
-    struct shared_frame *frame = shared_frame_new(FRAME_OPCODE_PONG, false, payload);
-    metric_add_label(METRIC_FRAMES_OUT, LABEL_FRAME_PONG, 1);
-    if (connection->is_deaf) {
-        shared_frame_unref(&frame);
-    } else if (connection->outbox.bytes < PONGS_QUEUED && !connection->pong) {
-        outbox_push(&connection->outbox, frame);
-        shared_frame_unref(&frame);
-        traffic_mark_dirty(connection);
-    } else {
-        shared_frame_unref(&connection->pong);
-        connection->pong = frame;
-    }
+    if (connection->is_deaf)
+        return;
+    struct shared_frame *pong = shared_frame_new(FRAME_OPCODE_PONG, false, payload);
+    if (outbox_push_pong(&connection->outbox, pong))
+        metric_add_label(METRIC_FRAMES_OUT, LABEL_FRAME_PONG, 1);
+    shared_frame_unref(&pong);
+    traffic_mark_dirty(connection);
 }
 
 static void take_message(struct connection *connection, const struct frame_event *event)
@@ -281,15 +275,6 @@ static void go_deaf(struct connection *connection)
 {
     connection->is_deaf = true;
     outbox_fini(&connection->outbox);
-    shared_frame_unref(&connection->pong);
-}
-
-static int write_outbox(struct connection *connection)
-{
-    size_t written;
-    int rc = outbox_write(&connection->outbox, connection->fd, &written);
-    metric_add(METRIC_BYTES_OUT, (int64_t)written);
-    return rc;
 }
 
 void traffic_flush(struct connection *connection)
@@ -297,12 +282,9 @@ void traffic_flush(struct connection *connection)
     ASSERT(connection->fd >= 0);
     if (connection->is_deaf)
         outbox_fini(&connection->outbox);
-    int rc = write_outbox(connection);
-    if (rc == 0 && connection->pong) {
-        outbox_push(&connection->outbox, connection->pong);
-        shared_frame_unref(&connection->pong);
-        rc = write_outbox(connection);
-    }
+    size_t written;
+    int rc = outbox_write(&connection->outbox, connection->fd, &written);
+    metric_add(METRIC_BYTES_OUT, (int64_t)written);
     connection->is_blocked = rc == -EAGAIN;
     if (rc < 0 && rc != -EAGAIN)
         go_deaf(connection);

@@ -130,6 +130,70 @@ static void test_dropping_keeps_what_has_begun(void **state)
     free(large);
 }
 
+static bool push_pong(struct outbox *outbox, char payload)
+{
+    struct shared_frame *pong = shared_frame_new(FRAME_OPCODE_PONG, false, span_of(&payload, 1));
+    bool is_one_more = outbox_push_pong(outbox, pong);
+    shared_frame_unref(&pong);
+    return is_one_more;
+}
+
+static void test_pongs_overtake_all_but_the_first_frame(void **state)
+{
+    static const char expected[] = "first\x8a\x01"
+                                   "a\x8a\x01"
+                                   "bsecondthird";
+    struct outbox outbox = {0};
+    char data[64];
+    size_t written;
+    (void)state;
+    push(&outbox, "first");
+    push(&outbox, "second");
+    assert_true(push_pong(&outbox, 'a'));
+    push(&outbox, "third");
+    assert_true(push_pong(&outbox, 'b'));
+    assert_int_equal(outbox.bytes, sizeof(expected) - 1);
+    assert_int_equal(outbox_write(&outbox, ends[0], &written), 0);
+    assert_int_equal(receive(data, sizeof(data)), sizeof(expected) - 1);
+    assert_memory_equal(data, expected, sizeof(expected) - 1);
+}
+
+static void test_of_many_pongs_the_latest_is_kept(void **state)
+{
+    enum { PONG_BYTES = 3, SENT = OUTBOX_PONGS + 1 };
+    struct outbox outbox = {0};
+    char data[PONG_BYTES * SENT + 1];
+    size_t written;
+    (void)state;
+    for (int i = 0; i < 1000; i++) /* the first is the first frame */
+        assert_int_equal(push_pong(&outbox, (char)('A' + i % 26)), i < SENT);
+    assert_int_equal(outbox.bytes, PONG_BYTES * SENT);
+    assert_int_equal(outbox_write(&outbox, ends[0], &written), 0);
+    assert_int_equal(receive(data, sizeof(data)), PONG_BYTES * SENT);
+    for (int i = 0; i < SENT; i++)
+        assert_int_equal(data[PONG_BYTES * i + 2], 'A' + (i < SENT - 1 ? i : 999) % 26);
+    assert_true(outbox_is_empty(&outbox));
+}
+
+/* The ring's head goes back, also beyond its beginning. */
+static void test_pongs_between_writes(void **state)
+{
+    struct outbox outbox = {0};
+    char data[64];
+    size_t written;
+    (void)state;
+    for (int i = 0; i < 20; i++) {
+        for (int frames = 0; frames < i; frames++)
+            push(&outbox, "-");
+        assert_true(push_pong(&outbox, 'p'));
+        push(&outbox, "=");
+        assert_int_equal(outbox_write(&outbox, ends[0], &written), 0);
+        assert_int_equal(receive(data, sizeof(data)), i + 4);
+        assert_memory_equal(data + (i > 0 ? 1 : 0), "\x8a\x01p", 3);
+        assert_int_equal(data[i + 3], '=');
+    }
+}
+
 static void test_moving(void **state)
 {
     struct outbox from = {0}, to = {0};
@@ -165,6 +229,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_frames_leave_in_order, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_slow_reader_gets_every_byte, setup, teardown),
         cmocka_unit_test_setup_teardown(test_dropping_keeps_what_has_begun, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_pongs_overtake_all_but_the_first_frame, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_of_many_pongs_the_latest_is_kept, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_pongs_between_writes, setup, teardown),
         cmocka_unit_test_setup_teardown(test_moving, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_broken_socket_is_told, setup, teardown),
     };

@@ -501,16 +501,21 @@ static size_t receive(struct ring *ring, int fd, char *data, size_t size)
     }
 }
 
-void client_expect(struct ring *ring, int fd, const char *bytes, size_t length)
+void client_read(struct ring *ring, int fd, char *ret_bytes, size_t length)
 {
-    char *got = malloc(length);
     size_t received = 0;
     while (received < length) {
-        size_t more = receive(ring, fd, got + received, length - received);
+        size_t more = receive(ring, fd, ret_bytes + received, length - received);
         if (more == 0)
             fail_msg("the stream ended");
         received += more;
     }
+}
+
+void client_expect(struct ring *ring, int fd, const char *bytes, size_t length)
+{
+    char *got = malloc(length);
+    client_read(ring, fd, got, length);
     assert_memory_equal(got, bytes, length);
     free(got);
 }

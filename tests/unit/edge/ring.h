@@ -105,6 +105,9 @@ void client_text(int fd, const char *text);
 /* Turns until these bytes arrive next; nothing else may. */
 void client_expect(struct ring *ring, int fd, const char *bytes, size_t length);
 
+/* Turns until so many bytes have arrived. */
+void client_read(struct ring *ring, int fd, char *ret_bytes, size_t length);
+
 /* Turns until the end of a response's head, or of the stream, and returns what came. */
 const char *client_answer(struct ring *ring, int fd);
 

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "common/contract/command.h"
+#include "common/process/metrics.h"
 #include "edge/traffic.h"
 #include "tests/unit/edge/ring.h"
 
@@ -153,6 +154,75 @@ static void test_a_ping_flood_is_answered_by_its_last(void **state)
         assert_memory_equal(got, "\x8a\x6e", 2);
     } while (atoi(got + 2) != PINGS - 1);
     close(fd);
+}
+
+enum { BEHIND_FRAME = 4 + 20000 }; /* of stream_of_text(), with its header */
+
+static void append_text_frame(struct buffer *stream)
+{
+    buffer_append(stream, "\x81\x7e\x4e\x20", 4);
+    memset(buffer_reserve(stream, BEHIND_FRAME - 4), 'x', BEHIND_FRAME - 4);
+    buffer_commit(stream, BEHIND_FRAME - 4);
+}
+
+/* Sends messages to a client that does not read, until some are queued. Returns how many. */
+static size_t fall_behind(void)
+{
+    size_t count = 0;
+    struct buffer frame = {0};
+    append_text_frame(&frame);
+    while (connection(0)->outbox.count < 5) {
+        command(COMMAND_TEXT, ring_id(&ring, 0), span_of(frame.data + 4, frame.length - 4));
+        ring_expect(&ring, &ring.control, "RECEIPT");
+        count++;
+    }
+    buffer_fini(&frame);
+    return count;
+}
+
+static void ping_and_wait(int fd)
+{
+    int64_t before = metric_get_label(METRIC_FRAMES_IN, LABEL_FRAME_PING);
+    client_frame(fd, 0x89, span_text("p"));
+    while (metric_get_label(METRIC_FRAMES_IN, LABEL_FRAME_PING) == before)
+        ring_turn(&ring);
+}
+
+/* RFC 6455 §5.5.2: as soon as is practical, which "when all is written" may never be. */
+static void test_a_pong_does_not_wait_for_the_queue(void **state)
+{
+    struct buffer expected = {0};
+    (void)state;
+    int fd = client_open(&ring, 0);
+    size_t count = fall_behind();
+    size_t not_begun = connection(0)->outbox.count - 1;
+    ping_and_wait(fd);
+    for (size_t i = 0; i < count; i++) {
+        if (i == count - not_begun)
+            buffer_append(&expected, "\x8a\x01p", 3);
+        append_text_frame(&expected);
+    }
+    client_expect(&ring, fd, expected.data, expected.length);
+    buffer_fini(&expected);
+    close(fd);
+}
+
+/* RFC 6455 §5.5.1: a close frame is the last. */
+static void test_no_pong_comes_behind_the_close(void **state)
+{
+    enum { PONG = 3, CLOSE = 4 };
+    (void)state;
+    int fd = client_open(&ring, 0);
+    size_t length = fall_behind() * BEHIND_FRAME + PONG + CLOSE;
+    char *got = xmalloc(length);
+    ping_and_wait(fd);
+    command(COMMAND_CLOSE, ring_id(&ring, 0), (struct span){0});
+    ring_expect(&ring, &ring.control, "RECEIPT");
+    client_read(&ring, fd, got, length);
+    assert_memory_equal(got + length - CLOSE, "\x88\x02\x03\xe8", CLOSE);
+    client_frame(fd, 0x88, span_text("\x03\xe8"));
+    client_expect_end(&ring, fd);
+    free(got);
 }
 
 static void test_the_client_closes(void **state)
@@ -506,6 +576,8 @@ int main(void)
         RING_TEST(test_messages_to_clients, NULL),
         RING_TEST(test_pings_of_the_client, NULL),
         RING_TEST(test_a_ping_flood_is_answered_by_its_last, NULL),
+        RING_TEST(test_a_pong_does_not_wait_for_the_queue, NULL),
+        RING_TEST(test_no_pong_comes_behind_the_close, NULL),
         RING_TEST(test_the_client_closes, NULL),
         RING_TEST(test_the_client_breaks_the_rules, NULL),
         RING_TEST(test_a_message_over_the_limit, limited),
