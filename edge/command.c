@@ -59,10 +59,10 @@ static void apply_close(const struct order *order)
         connection_close(connection, CLOSE_BACKEND, close_code(order->body), order->body->data);
 }
 
-static void send_to(struct connection *connection, struct message *message)
+static bool send_to(struct connection *connection, struct message *message)
 {
     struct edge *edge = connection->edge;
-    traffic_send(connection, message_frame(message, edge->engine, connection->window_bits));
+    return traffic_send(connection, message_frame(message, edge->engine, connection->window_bits));
 }
 
 static void count_sent(enum frame_opcode opcode, size_t count)
@@ -80,9 +80,8 @@ static void send_one(const struct order *order, enum frame_opcode opcode)
     if (!connection)
         return;
     message_init(&message, opcode, order->body->data);
-    send_to(connection, &message);
+    count_sent(opcode, send_to(connection, &message) ? 1 : 0);
     message_fini(&message);
-    count_sent(opcode, 1);
 }
 
 static void apply_text(const struct order *order)
@@ -110,17 +109,17 @@ static void publish(const struct order *order, enum frame_opcode opcode)
         return;
     watch_tell(order->edge, channel, opcode == FRAME_OPCODE_BINARY, order->body->data,
                order->command->published_us);
-    size_t count = channel->count;
-    if (count == 0)
+    if (channel->count == 0)
         return;
+    size_t sent = 0;
     message_init(&message, opcode, order->body->data);
     for (uint32_t i = channel->count; i-- > 0;) {
         if (i >= PREFETCHED)
             connection_prefetch(connection_of(channel->members[i - PREFETCHED].of));
-        send_to(connection_of(channel->members[i].of), &message);
+        sent += send_to(connection_of(channel->members[i].of), &message);
     }
     message_fini(&message);
-    count_sent(opcode, count);
+    count_sent(opcode, sent);
 }
 
 static void apply_publish_text(const struct order *order)

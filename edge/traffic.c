@@ -307,22 +307,23 @@ void traffic_flush_dirty(struct edge *edge)
         loop_defer(edge->loop, &edge->flush);
 }
 
-void traffic_send(struct connection *connection, struct shared_frame *frame)
+bool traffic_send(struct connection *connection, struct shared_frame *frame)
 {
     size_t limit = connection->edge->config->send_queue_bytes;
     if (connection->stage != STAGE_OPEN || connection->is_deaf)
-        return;
+        return false;
     /* Much may have been queued in one turn: only what the socket does not take counts. */
     if (connection->outbox.bytes + frame->length > limit && !connection->is_blocked)
         traffic_flush(connection);
     /* One frame longer than the limit is no sign of slowness. */
     if (connection->outbox.bytes + frame->length > limit && connection->outbox.bytes > 0) {
         connection_close(connection, CLOSE_SLOW_CONSUMER, 0, (struct span){0});
-        return;
+        return false;
     }
     outbox_push(&connection->outbox, frame);
     connection->message_ms = edge_now_ms(connection->edge);
     traffic_mark_dirty(connection);
+    return true;
 }
 
 void traffic_ping(struct connection *connection)

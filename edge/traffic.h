@@ -16,8 +16,9 @@ enum {
 };
 
 /* Queues a frame of a message (the frame is referenced). Nothing happens unless OPEN. A client
- * whose queue is full, also after an attempt to write it, is closed with 1013. */
-void traffic_send(struct connection *connection, struct shared_frame *frame);
+ * whose queue is full, also after an attempt to write it, is closed with 1013. True: it is queued.
+ */
+bool traffic_send(struct connection *connection, struct shared_frame *frame);
 
 /* The callback of connection->source. */
 void traffic_on_event(struct loop_source *source, uint32_t events);

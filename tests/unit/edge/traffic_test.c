@@ -225,6 +225,43 @@ static void test_no_pong_comes_behind_the_close(void **state)
     free(got);
 }
 
+static void test_what_is_counted_as_sent(void **state)
+{
+    const int64_t pongs = metric_get_label(METRIC_FRAMES_OUT, LABEL_FRAME_PONG);
+    const int64_t texts = metric_get_label(METRIC_FRAMES_OUT, LABEL_FRAME_TEXT);
+    const int64_t deliveries = metric_get(METRIC_DELIVERIES);
+    int64_t queued = 0;
+    (void)state;
+    int fd = client_open(&ring, 0);
+    subscribe(0, "room");
+    ring_expect(&ring, &ring.control, "RECEIPT");
+    char *large = xcalloc(1, 10000);
+    memset(large, 'x', 10000);
+    for (;; queued++) {
+        command(queued % 2 ? COMMAND_TEXT : COMMAND_PUBLISH_TEXT,
+                queued % 2 ? ring_id(&ring, 0) : span_text("room"), span_of(large, 10000));
+        ring_expect(&ring, &ring.control, "RECEIPT");
+        if (connection(0)->stage != STAGE_OPEN)
+            break; /* the queue was full: this one is not in it */
+    }
+    assert_int_equal(metric_get(METRIC_DELIVERIES) - deliveries, queued);
+    assert_int_equal(metric_get_label(METRIC_FRAMES_OUT, LABEL_FRAME_TEXT) - texts, queued);
+    free(large);
+    close(fd);
+    /* Of pings behind each other, the pongs that are sent count. */
+    fd = client_open(&ring, 1);
+    struct buffer pings = {0};
+    for (int i = 0; i < 100; i++)
+        buffer_append(&pings, "\x89\x80\0\0\0", 6);
+    assert_int_equal(send(fd, pings.data, pings.length, 0), pings.length);
+    for (int i = 0; i <= OUTBOX_PONGS; i++)
+        client_expect(&ring, fd, "\x8a\x00", 2);
+    assert_int_equal(metric_get_label(METRIC_FRAMES_OUT, LABEL_FRAME_PONG) - pongs,
+                     OUTBOX_PONGS + 1);
+    buffer_fini(&pings);
+    close(fd);
+}
+
 static void test_the_client_closes(void **state)
 {
     static const struct {
@@ -578,6 +615,7 @@ int main(void)
         RING_TEST(test_a_ping_flood_is_answered_by_its_last, NULL),
         RING_TEST(test_a_pong_does_not_wait_for_the_queue, NULL),
         RING_TEST(test_no_pong_comes_behind_the_close, NULL),
+        RING_TEST(test_what_is_counted_as_sent, narrow),
         RING_TEST(test_the_client_closes, NULL),
         RING_TEST(test_the_client_breaks_the_rules, NULL),
         RING_TEST(test_a_message_over_the_limit, limited),
