@@ -68,6 +68,7 @@ void connection_forget(struct connection **connection_place)
                       edge_now_ms(edge));
     memberships_fini(&edge->channels, &connection->memberships, edge_now_ms(edge));
     frame_decoder_fini(&connection->decoder);
+    inbox_fini(connection);
     if (connection->opening)
         polls_answer(&edge->controls, connection->opening, false);
     opening_destroy(&connection->opening);

@@ -24,6 +24,7 @@
 #include "common/process/loop.h"
 #include "edge/channel.h"
 #include "edge/event_queue.h"
+#include "edge/inbox.h"
 #include "edge/origin.h"
 #include "edge/outbox.h"
 #include "edge/protocol/close_code.h"
@@ -53,7 +54,7 @@ struct connection {
     /* What a delivery touches (traffic.c) lies together: a fan-out walks through thousands of
      * connections, and most of its own time waits for their cache lines. */
     struct list dirty_link; /* in edge->dirty: its outbox is to be written this turn */
-    struct list pause_link; /* in edge->paused: its socket is not read */
+    struct list pause_link; /* in edge->paused or ->resuming: its socket is not read */
     struct outbox outbox;
     struct loop_source source; /* fd -1 while epoll does not watch it */
     struct edge *edge;
@@ -72,6 +73,7 @@ struct connection {
     struct list pump_link;  /* in edge->home.pumping: it may have batches to seal or to send */
 
     struct frame_decoder decoder;
+    struct inbox *inbox;      /* what was read and is no event yet, or NULL */
     struct wheel_timer timer; /* the earliest of what keepalive.h watches */
     int64_t since_ms;         /* when this stage began */
     int64_t heard_ms;         /* when the client last sent anything */

@@ -37,6 +37,11 @@ static void on_tick(struct loop_timer *timer)
     loop_timer_start(edge->loop, timer, TICK_MS);
 }
 
+static void on_read_on(struct loop_deferred *deferred)
+{
+    traffic_read_on(CONTAINER_OF(deferred, struct edge, read_on));
+}
+
 static void on_flush(struct loop_deferred *deferred)
 {
     traffic_flush_dirty(CONTAINER_OF(deferred, struct edge, flush));
@@ -46,16 +51,19 @@ void edge_check_pressure(struct edge *edge)
 {
     size_t limit = edge->config->edge_event_bytes;
     bool was_pressed = edge->is_pressed;
+    /* Events go by themselves, while a rest waits to be resumed: it must not be what prevents it.
+     */
+    size_t bytes = edge->event_bytes + min_size(edge->rest_bytes, limit / 4);
     /* An eighth must be free again, so that it does not flap. */
-    edge->is_pressed = home_is_stuck(&edge->home) ||
-                       edge->event_bytes >= (was_pressed ? limit - limit / 8 : limit);
+    edge->is_pressed =
+        home_is_stuck(&edge->home) || bytes >= (was_pressed ? limit - limit / 8 : limit);
     if (was_pressed == edge->is_pressed)
         return;
-    if (edge->event_bytes >= limit)
+    if (bytes >= limit)
         metric_add_label(METRIC_LIMITS_REACHED, LABEL_LIMIT_EDGE_EVENT, 1);
     log_info(edge->is_pressed ? "reading nothing: the backend or router is behind"
                               : "reading again",
-             LOG_UINT("event_bytes", edge->event_bytes));
+             LOG_UINT("event_bytes", bytes));
     if (!edge->is_pressed)
         traffic_resume_paused(edge);
 }
@@ -92,12 +100,15 @@ static void init_state(struct edge *edge)
     list_init(&edge->in_order);
     list_init(&edge->dirty);
     list_init(&edge->paused);
+    list_init(&edge->resuming);
+    list_init(&edge->unfinished);
     channel_index_init(&edge->channels);
     origin_table_init(&edge->origins, 2 * (config->peer_timeout_ms + config->webhook_timeout_ms),
                       ORIGINS_MAX);
     timer_wheel_init(&edge->wheel, edge_now_ms(edge));
     loop_timer_init(&edge->tick, on_tick);
     loop_deferred_init(&edge->flush, on_flush);
+    loop_deferred_init(&edge->read_on, on_read_on);
     edge->engine = deflate_engine_new();
     edge->rules =
         (struct frame_rules){.message_limit = config->message_limit_bytes, .engine = edge->engine};
@@ -147,6 +158,8 @@ void edge_destroy(void **actor)
     controls_close(&edge->controls);
     home_close(&edge->home);
     loop_undefer(&edge->flush);
+    loop_undefer(&edge->read_on);
+    ASSERT(edge->rest_bytes == 0 && edge->unfinished_bytes == 0);
     channel_index_fini(&edge->channels);
     origin_table_fini(&edge->origins);
     table_fini(&edge->connections);
@@ -226,7 +239,8 @@ void edge_measure(void *actor)
     metric_set(METRIC_CHANNELS, (int64_t)edge->channels.nonempty);
     metric_set(METRIC_SUBSCRIPTIONS, (int64_t)edge->channels.subscriptions);
     metric_set(METRIC_EVENTS_QUEUED, (int64_t)edge->event_count);
-    metric_set(METRIC_EVENTS_QUEUED_BYTES, (int64_t)edge->event_bytes);
+    metric_set(METRIC_EVENTS_QUEUED_BYTES, (int64_t)(edge->event_bytes + edge->rest_bytes));
+    metric_set(METRIC_EVENTS_UNFINISHED_BYTES, (int64_t)edge->unfinished_bytes);
     metric_set(METRIC_READS_PAUSED, (int64_t)edge->paused_count);
     link_set_measure(edge->home.routers, LABEL_PEER_ROUTER);
     link_set_measure(edge->controls.links, LABEL_PEER_CONTROL);

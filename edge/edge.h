@@ -39,11 +39,16 @@ struct edge {
     size_t in_stage[STAGE_COUNT];
     struct list dirty;
     struct loop_deferred flush;
-    struct list paused;
-    size_t paused_count;
+    struct list paused;   /* may not be read */
+    struct list resuming; /* may be read again, once the rest of the last read is decoded */
+    struct loop_deferred read_on;
+    size_t paused_count; /* in both */
 
     size_t event_count, event_bytes; /* of all connections, not acknowledged */
+    size_t rest_bytes;               /* read and not decoded (inbox.h) */
     bool is_pressed;                 /* no socket is read, nobody is admitted */
+    struct list unfinished;          /* struct inbox: messages under way */
+    size_t unfinished_bytes;
 
     struct channel_index channels;
     struct origin_table origins;

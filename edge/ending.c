@@ -31,6 +31,8 @@ static void count_end(enum close_reason reason)
         metric_add_label(METRIC_LIMITS_REACHED, LABEL_LIMIT_MESSAGE, 1);
     else if (reason == CLOSE_SLOW_CONSUMER)
         metric_add_label(METRIC_LIMITS_REACHED, LABEL_LIMIT_SEND_QUEUE, 1);
+    else if (reason == CLOSE_UNFINISHED)
+        metric_add_label(METRIC_LIMITS_REACHED, LABEL_LIMIT_EDGE_UNFINISHED, 1);
     else if (reason == CLOSE_TOO_MANY_SUBSCRIPTIONS)
         metric_add_label(METRIC_LIMITS_REACHED, LABEL_LIMIT_SUBSCRIPTIONS, 1);
 }
@@ -55,6 +57,7 @@ static void enter_closed(struct connection *connection, struct queued_event *eve
     ASSERT(connection->fd < 0);
     leave_channels(connection);
     frame_decoder_fini(&connection->decoder);
+    inbox_fini(connection);
     opening_destroy(&connection->opening);
     outbox_fini(&connection->outbox);
     connection_enter(connection, STAGE_CLOSED);

@@ -10,6 +10,7 @@
 
 enum {
     FLUSHED_AT_ONCE = 256, /* sockets written before the loop may look around */
+    RESUMED_AT_ONCE = 16,  /* rests decoded before it may */
 };
 
 static struct connection *of_source(struct loop_source *source)
@@ -83,6 +84,28 @@ static bool must_pause(const struct connection *connection)
            connection->events.bytes > (traffic_is_paused(connection) ? limit / 2 : limit);
 }
 
+static void end_pause(struct connection *connection)
+{
+    list_remove(&connection->pause_link);
+    connection->edge->paused_count--;
+    keepalive_resume(connection);
+}
+
+/* A rest is decoded at the end of the turn: whoever lets a connection be read again, in the midst
+ * of a publish for instance, need not expect that connections end under its hands. */
+static void resume(struct connection *connection)
+{
+    struct edge *edge = connection->edge;
+    if (!inbox_has_rest(connection)) {
+        end_pause(connection);
+        traffic_watch(connection);
+        return;
+    }
+    list_remove(&connection->pause_link);
+    list_append(&edge->resuming, &connection->pause_link);
+    loop_defer(edge->loop, &edge->read_on);
+}
+
 void traffic_check_pause(struct connection *connection)
 {
     struct edge *edge = connection->edge;
@@ -90,16 +113,14 @@ void traffic_check_pause(struct connection *connection)
     bool pauses = must_pause(connection);
     if (connection->fd < 0 || pauses == is_paused)
         return;
-    if (pauses) {
-        if (!edge->is_pressed)
-            metric_add_label(METRIC_LIMITS_REACHED, LABEL_LIMIT_EVENT_QUEUE, 1);
-        list_append(&edge->paused, &connection->pause_link);
-        edge->paused_count++;
-    } else {
-        list_remove(&connection->pause_link);
-        edge->paused_count--;
-        keepalive_resume(connection);
+    if (!pauses) {
+        resume(connection);
+        return;
     }
+    if (!edge->is_pressed)
+        metric_add_label(METRIC_LIMITS_REACHED, LABEL_LIMIT_EVENT_QUEUE, 1);
+    list_append(&edge->paused, &connection->pause_link);
+    edge->paused_count++;
     traffic_watch(connection);
 }
 
@@ -114,6 +135,28 @@ void traffic_resume_paused(struct edge *edge)
         list_append(&edge->paused, &connection->pause_link);
         traffic_check_pause(connection);
     }
+}
+
+static void read_on(struct connection *connection)
+{
+    struct buffer rest = inbox_take_rest(connection);
+    end_pause(connection);
+    traffic_take(connection, rest.data, rest.length);
+    traffic_watch(connection);
+    buffer_fini(&rest);
+}
+
+void traffic_read_on(struct edge *edge)
+{
+    for (int i = 0; i < RESUMED_AT_ONCE && !list_is_empty(&edge->resuming); i++) {
+        struct connection *connection = LIST_FIRST(&edge->resuming, struct connection, pause_link);
+        list_remove(&connection->pause_link);
+        list_append(&edge->paused, &connection->pause_link);
+        if (!must_pause(connection))
+            read_on(connection);
+    }
+    if (!list_is_empty(&edge->resuming))
+        loop_defer(edge->loop, &edge->read_on);
 }
 
 /* A hang-up does not end a connection whose last frames wait in the kernel until they may be read;
@@ -195,16 +238,26 @@ static void on_closing_frame(struct connection *connection, const struct frame_e
 
 void traffic_take(struct connection *connection, char *data, size_t length)
 {
+    struct edge *edge = connection->edge;
     struct frame_input input = {.data = data, .length = length};
     struct frame_event event;
-    while (has_traffic(connection) && frame_decode(&connection->decoder, &input, &event) == 0) {
+    uint64_t first = connection->events.next_sequence;
+    ASSERT(!inbox_has_rest(connection));
+    while (has_traffic(connection) && !must_pause(connection) &&
+           frame_decode(&connection->decoder, &input, &event) == 0) {
         if (connection->stage == STAGE_OPEN)
             on_open_frame(connection, &event);
         else
             on_closing_frame(connection, &event);
     }
-    edge_check_pressure(connection->edge);
-    traffic_check_pause(connection);
+    if (has_traffic(connection)) {
+        frame_decoder_release(&connection->decoder);
+        inbox_update(connection, span_of(input.data, input.length),
+                     connection->events.next_sequence != first);
+        inbox_enforce_limit(edge);
+    }
+    traffic_check_pause(connection); /* before that may change with the edge's pressure */
+    edge_check_pressure(edge);
 }
 
 static void read_some(struct connection *connection)

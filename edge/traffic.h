@@ -34,7 +34,8 @@ void traffic_mark_dirty(struct connection *connection);
 MUST_USE
 int traffic_detach(struct connection *connection);
 
-/* Bytes that a read brought, or that came right behind the handshake. */
+/* Bytes that a read brought, or that came right behind the handshake, or were left when the
+ * connection was paused. What it may not take now is copied and taken later (inbox.h). */
 void traffic_take(struct connection *connection, char *data, size_t length);
 
 static inline bool traffic_is_paused(const struct connection *connection)
@@ -56,5 +57,8 @@ void traffic_check_pause(struct connection *connection);
 
 /* Resumes all that may be read again: the edge's queue has room. */
 void traffic_resume_paused(struct edge *edge);
+
+/* Decodes what resumed connections have left, a slice a call; the edge's deferred work. */
+void traffic_read_on(struct edge *edge);
 
 #endif

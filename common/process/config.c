@@ -179,6 +179,8 @@ static int check_together(const struct config *config, char error[CONFIG_ERROR_S
         {"BATCH_BYTES", "", "a quarter of LINK_BUFFER_BYTES", config->batch_bytes, quarter},
         {"MESSAGE_LIMIT", "", "a quarter of LINK_BUFFER_BYTES", config->message_limit_bytes,
          quarter},
+        {"MESSAGE_LIMIT", "", "a quarter of EDGE_UNFINISHED_LIMIT", config->message_limit_bytes,
+         config->edge_unfinished_bytes / 4},
         {"PUBLISH_LIMIT", "", "a quarter of LINK_BUFFER_BYTES", config->publish_bytes, quarter},
         {"EVENT_QUEUE_LIMIT", "", "EDGE_EVENT_LIMIT", config->event_queue_bytes,
          config->edge_event_bytes},

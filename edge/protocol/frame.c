@@ -67,6 +67,12 @@ bool frame_decoder_is_partial(const struct frame_decoder *decoder)
            (partial->header_length > 0 || partial->in_payload || partial->in_message);
 }
 
+void frame_decoder_release(struct frame_decoder *decoder)
+{
+    if (decoder->partial && !frame_decoder_is_partial(decoder))
+        frame_decoder_fini(decoder);
+}
+
 size_t frame_decoder_held_bytes(const struct frame_decoder *decoder)
 {
     return decoder->partial ? sizeof(*decoder->partial) + decoder->partial->message.capacity : 0;
@@ -342,8 +348,7 @@ int frame_decode(struct frame_decoder *decoder, struct frame_input *input,
                  struct frame_event *ret_event)
 {
     uint8_t header[CLIENT_HEADER_MAX];
-    if (!frame_decoder_is_partial(decoder)) /* what the last event showed may go now */
-        frame_decoder_fini(decoder);
+    frame_decoder_release(decoder);
     while (input->length > 0 && !decoder->finished) {
         int r = 1;
         if (!decoder->partial || !decoder->partial->in_payload) {

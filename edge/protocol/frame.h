@@ -75,13 +75,15 @@ void frame_decoder_init(struct frame_decoder *decoder, const struct frame_rules 
                         bool deflate);
 void frame_decoder_fini(struct frame_decoder *decoder);
 
-/* Takes the next event out of the input. Call until it returns -EAGAIN: only then does the decoder
- * give up the memory of the last message. The caller may stop in between, keeps input->data …
- * input->length and goes on later.
+/* Takes the next event out of the input. The caller may stop before it returns -EAGAIN, keeps
+ * input->data … input->length and goes on later.
  * 0: *ret_event; -EAGAIN: the input is used up. */
 MUST_USE
 int frame_decode(struct frame_decoder *decoder, struct frame_input *input,
                  struct frame_event *ret_event);
+
+/* The caller is done with the last event: gives up its memory. (frame_decode() begins with it.) */
+void frame_decoder_release(struct frame_decoder *decoder);
 
 /* Is a message or frame under way? (A hang-up now cuts it.) */
 bool frame_decoder_is_partial(const struct frame_decoder *decoder);

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 from harness.backend import accept
-from harness.client import Refused
+from harness.client import BINARY, TEXT, Client, Refused
 from harness.wait import until
 
 
@@ -185,6 +185,54 @@ def test_queues(stacks):
             break
     assert stack.backend.wait_for("CLOSE")[0]["code"] == 1013
     assert reached(stack, "SEND_QUEUE_LIMIT") == 1
+
+
+def test_what_one_read_becomes_is_bounded(stacks):
+    """Messages of 100 kB that take some hundred bytes on the wire, all of them in one read."""
+    size, count, limit = 100_000, 200, 256 << 10
+    stack = stacks(WEBHOOK_TIMEOUT="60s", BATCH_EVENTS=4)
+    may_answer = threading.Event()
+    stack.backend.on("TEXT", lambda event, _: may_answer.wait(60) and [])
+    clients = [stack.connect(deflate="permessage-deflate") for _ in range(4)]
+    burst = b"".join(Client.frame(TEXT, Client.deflate(f"{number:05}".ljust(size, "x").encode()), rsv=4)
+                     for number in range(count))
+    assert len(burst) < 64 << 10, f"{len(burst)} bytes are more than one read"
+    for client in clients:
+        client.send_raw(burst)
+    until(lambda: stack.edge.metric("slip_reads_paused") == len(clients),
+          lambda: "the edge to stop reading; metrics:\n" + stack.edge.admin("/metrics")[1])
+    queued = stack.edge.metric("slip_events_queued_bytes")
+    assert queued <= len(clients) * (limit + size + 64 + (64 << 10)), f"{queued:.0f} bytes are queued"
+    may_answer.set()
+    numbers = {}
+    for event in stack.backend.wait_for("TEXT", len(clients) * count):
+        assert len(event["data"]) == size
+        numbers.setdefault(event["connectionId"], []).append(int(event["data"][:5]))
+    assert list(numbers.values()) == [list(range(count))] * len(clients), "lost or out of order"
+    until(lambda: stack.edge.metric("slip_events_queued_bytes") == 0, "all to be acknowledged")
+
+
+def test_unfinished_messages_of_all(stacks):
+    limit, size = 1 << 20, 200_000
+    stack = stacks(EDGE_UNFINISHED_LIMIT=limit, MESSAGE_LIMIT=limit // 4)
+    bystander = stack.connect()
+    stalling = []
+    for _ in range(12):
+        stalling.append(stack.connect())
+        stalling[-1].send_raw(Client.frame(BINARY, b"x" * size, fin=False))
+        stack.backend.wait_for("OPEN", 1 + len(stalling))
+    assert stalling[0].expect_close() == (1013, "message unfinished for too long")
+    bystander.send("a whole one")
+    assert stack.backend.wait_for("TEXT")[0]["data"] == "a whole one"
+    until(lambda: reached(stack, "EDGE_UNFINISHED_LIMIT") >= 12 - limit // size,
+          lambda: "the oldest to be cut; metrics:\n" + stack.edge.admin("/metrics")[1])
+    assert 0 < stack.edge.metric("slip_events_unfinished_bytes") <= limit
+    stalling[-1].send_raw(Client.frame(0, b"the end"))
+    stack.backend.wait_for("BINARY")
+    until(lambda: len(stack.backend.seen("CLOSE")) == stack.edge.metric("slip_closes_total", reason="unfinished"),
+          "the CLOSE of each that was cut")
+    assert {event["code"] for event in stack.backend.seen("CLOSE")} == {1013}
+    assert stack.edge.admin("/readyz")[0] == 200
 
 
 COMMANDS = [

@@ -177,6 +177,7 @@ static void test_settings_that_contradict_each_other(void **state)
     load(PROGRAM_EDGE);
     config_fini(&config);
     refuse(PROGRAM_EDGE, "EVENT_QUEUE_LIMIT", "1G", "EDGE_EVENT_LIMIT");
+    refuse(PROGRAM_EDGE, "EDGE_UNFINISHED_LIMIT", "3M", "a quarter of EDGE_UNFINISHED_LIMIT");
     setenv("LINK_BUFFER_BYTES", "8M", 1);
     refuse(PROGRAM_EDGE, "BATCH_BYTES", "4M", "LINK_BUFFER_BYTES");
     refuse(PROGRAM_EDGE, "MESSAGE_LIMIT", "4M", "LINK_BUFFER_BYTES");

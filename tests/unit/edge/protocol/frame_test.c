@@ -325,8 +325,21 @@ static void memory_follows_the_bytes(void **state)
     assert_int_equal(frame_decode(&decoder, &input, &event), -EAGAIN);
     assert_true(frame_decoder_is_partial(&decoder));
     assert_true(frame_decoder_held_bytes(&decoder) < 1024);
+    frame_decoder_release(&decoder); /* not what is still under way */
+    assert_true(frame_decoder_is_partial(&decoder));
     frame_decoder_fini(&decoder);
     assert_int_equal(frame_decoder_held_bytes(&decoder), 0);
+    char parts[] = "\x01\x81\x00\x00\x00\x00x\x80\x81\x00\x00\x00\x00y\x89\x80....";
+    input = (struct frame_input){.data = parts, .length = sizeof(parts) - 1};
+    frame_decoder_init(&decoder, &rules, false);
+    assert_int_equal(frame_decode(&decoder, &input, &event), 0);
+    assert_true(span_is(event.data, "xy"));
+    assert_true(frame_decoder_held_bytes(&decoder) > 0);
+    frame_decoder_release(&decoder); /* nor need the input be used up */
+    assert_int_equal(frame_decoder_held_bytes(&decoder), 0);
+    assert_int_equal(frame_decode(&decoder, &input, &event), 0);
+    assert_int_equal(event.type, FRAME_PING);
+    frame_decoder_fini(&decoder);
 }
 
 /* §8.1 with §7.1.7: the wrong byte is answered although its frame is far from complete. */
