@@ -62,7 +62,6 @@ static void wait_for(struct control *control, struct join *join, uint64_t number
 
 void joins_begin(struct controls *controls, struct channel *channel)
 {
-    const int64_t peer_timeout_ms = controls->edge->config->peer_timeout_ms;
     const struct message_join message = {.channel = channel_name(channel)};
     struct join *join = xcalloc(1, sizeof(*join));
     ASSERT(!channel->join);
@@ -75,7 +74,7 @@ void joins_begin(struct controls *controls, struct channel *channel)
         struct buffer *packet = link_packet(link);
         uint64_t number = link_number(link);
         wire_put_join(packet, &message);
-        if (link_silent_ms(link) <= peer_timeout_ms)
+        if (!link_is_silent(link)) /* else nobody would release it */
             wait_for(control, join, number);
     }
     if (join->controls > 0)

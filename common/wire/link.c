@@ -131,6 +131,11 @@ int64_t link_silent_ms(const struct link *link)
     return loop_now_ms(link->set->loop) - link->heard_ms;
 }
 
+bool link_is_silent(const struct link *link)
+{
+    return link_silent_ms(link) >= link->set->options.peer_timeout_ms;
+}
+
 bool link_is_current(const struct link *link, int64_t limit_ms)
 {
     return link_is_up(link) && link_silent_ms(link) <= limit_ms &&

@@ -180,6 +180,9 @@ void *link_data(const struct link *link);
 /* Milliseconds since anything was heard from the peer (or since the link exists). */
 int64_t link_silent_ms(const struct link *link);
 
+/* Nothing was heard for peer_timeout_ms: on_silent is called for this silence, or was. */
+bool link_is_silent(const struct link *link);
+
 /* Up, heard within `limit_ms` and nothing known to be missing: what the peer has said so far, we
  * know. */
 bool link_is_current(const struct link *link, int64_t limit_ms);

@@ -186,7 +186,7 @@ static void ask_for_missing(struct link *link)
 static void notice_silence(struct link *link)
 {
     const struct link_set *set = link->set;
-    if (link->silence_told || link_silent_ms(link) < set->options.peer_timeout_ms)
+    if (link->silence_told || !link_is_silent(link))
         return;
     link->silence_told = true;
     link_traffic(link)->lost++;

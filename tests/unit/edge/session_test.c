@@ -10,6 +10,7 @@
 
 #include "common/contract/command.h"
 #include "common/process/log.h"
+#include "common/wire/session.h"
 #include "edge/joins.h"
 #include "tests/unit/edge/ring.h"
 
@@ -314,6 +315,37 @@ static void test_joins_under_way_keep_no_room_for_those_that_are_done(void **sta
     close(fd);
 }
 
+static struct channel *first_subscribe(struct span name)
+{
+    struct connection *connection = LIST_FIRST(&ring.edge->in_order, struct connection, order_link);
+    struct channel *channel;
+    assert_int_equal(
+        channel_subscribe(&ring.edge->channels, &connection->memberships, name, &channel),
+        CHANNEL_FIRST_MEMBER);
+    return channel;
+}
+
+/* What on_silent has released must not be waited for anew: it is called once a silence. */
+static void test_a_control_is_waited_for_until_it_is_silent(void **state)
+{
+    (void)state;
+    int fd = client_open(&ring, 0);
+    struct controls *controls = &ring.edge->controls;
+    struct link *link = link_set_first(controls->links);
+    int64_t silent_since_ms = loop_now_ms(ring.loop) - ring.config.peer_timeout_ms;
+    link->heard_ms = silent_since_ms + 1;
+    struct channel *before = first_subscribe(span_text("before"));
+    joins_begin(controls, before);
+    assert_non_null(before->join);
+    joins_release(controls, link_data(link));
+    link->heard_ms = silent_since_ms;
+    link->silence_told = true;
+    struct channel *then = first_subscribe(span_text("then"));
+    joins_begin(controls, then);
+    assert_null(then->join);
+    close(fd);
+}
+
 static void test_an_unknown_command_is_receipted(void **state)
 {
     (void)state;
@@ -431,6 +463,7 @@ int main(void)
         RING_TEST(test_a_new_control_hears_of_the_channels, NULL),
         RING_TEST(test_the_first_subscribe_waits_for_all_controls, NULL),
         RING_TEST(test_joins_under_way_keep_no_room_for_those_that_are_done, NULL),
+        RING_TEST(test_a_control_is_waited_for_until_it_is_silent, NULL),
         RING_TEST(test_an_unknown_command_is_receipted, NULL),
         RING_TEST(test_an_empty_channel_is_left_lazily, NULL),
         RING_TEST(test_draining, quick),
