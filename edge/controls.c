@@ -64,8 +64,9 @@ static void announce(struct controls *controls, struct control *control)
         wire_put_join(link_packet(control->link), &join);
         announced.channels++;
     }
-    wire_put_announced(link_packet(control->link), &announced);
-    control->announced = link_number(control->link);
+    struct buffer *packet = link_packet(control->link);
+    control->announced = link_number(control->link); /* with it in, the packet may be full */
+    wire_put_announced(packet, &announced);
     control->is_announced = false;
 }
 

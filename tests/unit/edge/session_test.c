@@ -346,6 +346,49 @@ static void test_a_control_is_waited_for_until_it_is_silent(void **state)
     close(fd);
 }
 
+static size_t join_bytes(struct span channel)
+{
+    struct buffer packet = {0};
+    wire_put_join(&packet, &(struct message_join){.channel = channel});
+    size_t bytes = packet.length;
+    buffer_fini(&packet);
+    return bytes;
+}
+
+/* A channel whose JOIN is so long, about 1000 or 2000 bytes. */
+static size_t subscribe_with_join_of(size_t number, size_t bytes)
+{
+    char name[4096];
+    memset(name, 'n', sizeof(name));
+    name[snprintf(name, sizeof(name), "%zu", number)] = '-';
+    struct span channel = span_of(name, 1000);
+    channel.length -= join_bytes(channel) - bytes;
+    assert_int_equal(join_bytes(channel), bytes);
+    (void)first_subscribe(channel);
+    return bytes;
+}
+
+/* The packet that carries ANNOUNCED may be full with it, and no later one ever come. */
+static void test_announced_may_be_what_fills_a_packet(void **state)
+{
+    enum { JOIN_BYTES = 1000 };
+    size_t left = LINK_PACKET_BYTES - 1, number = 0;
+    (void)state;
+    int fd = client_open(&ring, 0);
+    while (left >= 2 * JOIN_BYTES)
+        left -= subscribe_with_join_of(number++, JOIN_BYTES);
+    (void)subscribe_with_join_of(number, left);
+    ring_restart_peer(&ring, &ring.control);
+    ring_expect(&ring, &ring.control, "ANNOUNCED");
+    struct link *link = link_set_first(ring.edge->controls.links);
+    while (link_received(link) + 1 < link_number(link))
+        ring_turn(&ring);
+    const struct control *control = link_data(link);
+    assert_int_equal(control->announced, link_received(link));
+    assert_true(control->is_announced);
+    close(fd);
+}
+
 static void test_an_unknown_command_is_receipted(void **state)
 {
     (void)state;
@@ -464,6 +507,7 @@ int main(void)
         RING_TEST(test_the_first_subscribe_waits_for_all_controls, NULL),
         RING_TEST(test_joins_under_way_keep_no_room_for_those_that_are_done, NULL),
         RING_TEST(test_a_control_is_waited_for_until_it_is_silent, NULL),
+        RING_TEST(test_announced_may_be_what_fills_a_packet, NULL),
         RING_TEST(test_an_unknown_command_is_receipted, NULL),
         RING_TEST(test_an_empty_channel_is_left_lazily, NULL),
         RING_TEST(test_draining, quick),
