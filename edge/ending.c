@@ -31,6 +31,8 @@ static void count_end(enum close_reason reason)
         metric_add_label(METRIC_LIMITS_REACHED, LABEL_LIMIT_MESSAGE, 1);
     else if (reason == CLOSE_SLOW_CONSUMER)
         metric_add_label(METRIC_LIMITS_REACHED, LABEL_LIMIT_SEND_QUEUE, 1);
+    else if (reason == CLOSE_CROWDED_OUT)
+        metric_add_label(METRIC_LIMITS_REACHED, LABEL_LIMIT_EDGE_SEND, 1);
     else if (reason == CLOSE_UNFINISHED)
         metric_add_label(METRIC_LIMITS_REACHED, LABEL_LIMIT_EDGE_UNFINISHED, 1);
     else if (reason == CLOSE_TOO_MANY_SUBSCRIPTIONS)
@@ -72,7 +74,7 @@ void connection_close(struct connection *connection, enum close_reason reason, u
     count_end(reason);
     leave_channels(connection);
     /* Nobody waits for what did not fit; the client is to see why it ends. */
-    if (reason == CLOSE_SLOW_CONSUMER)
+    if (reason == CLOSE_SLOW_CONSUMER || reason == CLOSE_CROWDED_OUT)
         outbox_drop_unsent(&connection->outbox);
     push_frame(connection, ending.code, ending.text);
     connection->close_event = queued_event_new(EVENT_CLOSE, ending.text, ending.code);

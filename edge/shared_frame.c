@@ -2,10 +2,18 @@
 
 #include <stdlib.h>
 
+static size_t all_bytes;
+
+size_t shared_frames_bytes(void)
+{
+    return all_bytes;
+}
+
 static struct shared_frame *with_room(size_t length)
 {
     ASSERT(length <= UINT32_MAX);
     struct shared_frame *frame = xmalloc(sizeof(*frame) + length);
+    all_bytes += sizeof(*frame) + length;
     frame->references = 1;
     frame->length = (uint32_t)length;
     return frame;
@@ -54,6 +62,8 @@ void shared_frame_unref(struct shared_frame **frame_place)
     if (!frame)
         return;
     ASSERT(frame->references > 0);
-    if (--frame->references == 0)
-        free(frame);
+    if (--frame->references > 0)
+        return;
+    all_bytes -= sizeof(*frame) + frame->length;
+    free(frame);
 }

@@ -29,6 +29,9 @@ struct shared_frame *shared_frame_new_close(uint16_t code, struct span reason);
 MUST_USE
 struct shared_frame *shared_frame_new_raw(struct span bytes);
 
+/* Memory of all frames there are, however many hold each. */
+size_t shared_frames_bytes(void);
+
 /* One more holder; returns the frame. */
 struct shared_frame *shared_frame_ref(struct shared_frame *frame);
 

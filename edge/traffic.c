@@ -330,6 +330,14 @@ static void go_deaf(struct connection *connection)
     outbox_fini(&connection->outbox);
 }
 
+/* What waits for all clients is bounded by those who wait: a socket that takes all it is given adds
+ * nothing to it. */
+static bool is_crowded_out(const struct connection *connection)
+{
+    return connection->is_blocked && connection->stage == STAGE_OPEN &&
+           shared_frames_bytes() > connection->edge->config->edge_send_bytes;
+}
+
 void traffic_flush(struct connection *connection)
 {
     ASSERT(connection->fd >= 0);
@@ -342,6 +350,8 @@ void traffic_flush(struct connection *connection)
     if (rc < 0 && rc != -EAGAIN)
         go_deaf(connection);
     traffic_watch(connection);
+    if (is_crowded_out(connection))
+        connection_close(connection, CLOSE_CROWDED_OUT, 0, (struct span){0});
 }
 
 void traffic_flush_dirty(struct edge *edge)
@@ -368,6 +378,10 @@ bool traffic_send(struct connection *connection, struct shared_frame *frame)
     /* Much may have been queued in one turn: only what the socket does not take counts. */
     if (connection->outbox.bytes + frame->length > limit && !connection->is_blocked)
         traffic_flush(connection);
+    if (is_crowded_out(connection))
+        connection_close(connection, CLOSE_CROWDED_OUT, 0, (struct span){0});
+    if (connection->stage != STAGE_OPEN)
+        return false;
     /* One frame longer than the limit is no sign of slowness. */
     if (connection->outbox.bytes + frame->length > limit && connection->outbox.bytes > 0) {
         connection_close(connection, CLOSE_SLOW_CONSUMER, 0, (struct span){0});

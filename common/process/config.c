@@ -182,6 +182,8 @@ static int check_together(const struct config *config, char error[CONFIG_ERROR_S
         {"MESSAGE_LIMIT", "", "a quarter of EDGE_UNFINISHED_LIMIT", config->message_limit_bytes,
          config->edge_unfinished_bytes / 4},
         {"PUBLISH_LIMIT", "", "a quarter of LINK_BUFFER_BYTES", config->publish_bytes, quarter},
+        {"SEND_QUEUE_LIMIT", "", "EDGE_SEND_LIMIT", config->send_queue_bytes,
+         config->edge_send_bytes},
         {"EVENT_QUEUE_LIMIT", "", "EDGE_EVENT_LIMIT", config->event_queue_bytes,
          config->edge_event_bytes},
         {"RETRY_FIRST", "ms", "RETRY_LAST", (uint64_t)config->retry_first_ms,
