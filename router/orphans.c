@@ -1,5 +1,6 @@
 #include "router/orphans.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "common/process/log.h"
@@ -9,6 +10,7 @@
 #include "router/router.h"
 
 enum { BEATS_PER_TIMEOUT = 4, CLEANING_SCANS = 1000 };
+enum { ANSWER_EDGES = 0, ANSWER_OTHERS, ANSWER_ENDED };
 
 static void on_timer(struct loop_timer *timer);
 
@@ -49,6 +51,11 @@ bool orphans_others_live(const struct router *router)
     return router->orphans.others_beat;
 }
 
+bool orphans_are_hidden(const struct router *router)
+{
+    return !store_is_ready(router) || router->orphans.failure[0];
+}
+
 /* ---- one scan ---- */
 
 static struct suspect *find_suspect(struct orphans *orphans, struct span id)
@@ -70,14 +77,14 @@ static struct suspect *find_suspect(struct orphans *orphans, struct span id)
 static void see_suspect(struct router *router, const struct database_answer *answer, size_t row)
 {
     struct orphans *orphans = &router->orphans;
-    struct suspect *suspect = find_suspect(orphans, database_cell(answer, 1, row, 0));
-    uint64_t epoch = (uint64_t)database_cell_integer(answer, 1, row, 1, 0);
-    bool is_mine = span_is(database_cell(answer, 1, row, 2), router->name);
-    int64_t beat = is_mine ? 0 : database_cell_integer(answer, 1, row, 3, 0);
+    struct suspect *suspect = find_suspect(orphans, database_cell(answer, ANSWER_EDGES, row, 0));
+    uint64_t epoch = (uint64_t)database_cell_integer(answer, ANSWER_EDGES, row, 1, 0);
+    bool is_mine = span_is(database_cell(answer, ANSWER_EDGES, row, 2), router->name);
+    int64_t beat = is_mine ? 0 : database_cell_integer(answer, ANSWER_EDGES, row, 3, 0);
     bool was_known = suspect->beat >= 0;
 
     suspect->was_seen = true;
-    suspect->is_live = span_is(database_cell(answer, 1, row, 4), "live");
+    suspect->is_live = span_is(database_cell(answer, ANSWER_EDGES, row, 4), "live");
     if (suspect->beat == beat && suspect->epoch == epoch)
         return;
     if (!was_known || suspect->has_moved != was_known)
@@ -91,7 +98,7 @@ static void see_suspect(struct router *router, const struct database_answer *ans
 /* Somebody else's by now, while we believe that it is ours. */
 static void see_known(struct edge *edge, const struct database_answer *answer, size_t row)
 {
-    uint64_t epoch = (uint64_t)database_cell_integer(answer, 1, row, 1, 0);
+    uint64_t epoch = (uint64_t)database_cell_integer(answer, ANSWER_EDGES, row, 1, 0);
 
     if (edge->state == EDGE_LIVE && edge->epoch > 0 && epoch > edge->epoch && !edge->unit)
         edge_lost(edge);
@@ -114,8 +121,8 @@ static void forget_unseen(struct router *router)
 
 static void see_edges(struct router *router, const struct database_answer *answer)
 {
-    for (size_t row = 0; row < database_rows(answer, 1); row++) {
-        struct span id = database_cell(answer, 1, row, 0);
+    for (size_t row = 0; row < database_rows(answer, ANSWER_EDGES); row++) {
+        struct span id = database_cell(answer, ANSWER_EDGES, row, 0);
         struct edge *edge = edge_find(router, id);
         if (edge)
             see_known(edge, answer, row);
@@ -141,10 +148,11 @@ static void see_others(struct router *router, int64_t beats)
 
 static void see_ended(struct router *router, const struct database_answer *answer)
 {
-    for (size_t row = 0; row < database_rows(answer, 3); row++) {
-        struct span id = database_cell(answer, 3, row, 0);
+    for (size_t row = 0; row < database_rows(answer, ANSWER_ENDED); row++) {
+        struct span id = database_cell(answer, ANSWER_ENDED, row, 0);
+        uint64_t epoch = (uint64_t)database_cell_integer(answer, ANSWER_ENDED, row, 1, 0);
         if (!edge_find(router, id))
-            roll_bury(router, id, (uint64_t)database_cell_integer(answer, 3, row, 1, 0));
+            roll_bury(router, id, epoch);
     }
 }
 
@@ -178,51 +186,118 @@ static void claim_orphans(struct router *router)
     }
 }
 
-/* ---- the beat ---- */
+/* ---- cleaning ---- */
+
+static void on_cleaned(void *context, const struct database_answer *answer)
+{
+    (void)context;
+    if (answer->kind != DATABASE_DONE && answer->kind != DATABASE_LOST)
+        log_warning("ended edges and routers not forgotten", LOG_TEXT("error", answer->message));
+}
+
+static void clean(struct router *router)
+{
+    struct database_unit *unit = database_unit_new(on_cleaned, router);
+
+    database_unit_add(unit, &query_forget_routers, NULL, 0);
+    database_unit_add(unit, &query_forget_edges, NULL, 0);
+    if (database_submit(router->store.database, &unit) < 0)
+        log_debug("nothing cleaned: PostgreSQL is behind");
+    database_unit_destroy(&unit);
+}
+
+/* ---- the scan ---- */
+
+/* How long a home stood still while we could not look, nobody knows. */
+static void forget_beats(struct orphans *orphans)
+{
+    TABLE_FOR_EACH(&orphans->suspects, link)
+        TABLE_ENTRY(link, struct suspect, by_id)->beat = -1;
+}
+
+/* Told once for each reason; that the session has ended, the store tells. */
+static void note_failure(struct orphans *orphans, const struct database_answer *answer)
+{
+    static struct log_limit limit;
+    char failure[sizeof orphans->failure];
+
+    snprintf(failure, sizeof failure, "%s", answer->message);
+    if (answer->kind == DATABASE_LOST || strcmp(failure, orphans->failure) == 0)
+        return;
+    memcpy(orphans->failure, failure, sizeof failure);
+    log_limited(&limit, LOG_LEVEL_WARNING,
+                "no scan for orphans: edges whose router is lost are not taken over",
+                LOG_TEXT("error", failure));
+}
+
+static void note_success(struct orphans *orphans)
+{
+    if (orphans->failure[0])
+        log_info("scans for orphans again");
+    orphans->failure[0] = '\0';
+}
 
 static void on_scanned(void *context, const struct database_answer *answer)
 {
     struct router *router = context;
     struct orphans *orphans = &router->orphans;
 
-    orphans->unit = NULL;
+    orphans->scan = NULL;
     if (answer->kind != DATABASE_DONE) {
-        log_debug("no scan for orphans", LOG_TEXT("error", answer->message));
+        forget_beats(orphans);
+        note_failure(orphans, answer);
         return;
     }
+    note_success(orphans);
     orphans->scans++;
     see_edges(router, answer);
-    see_others(router, database_cell_integer(answer, 2, 0, 0, 0));
+    see_others(router, database_cell_integer(answer, ANSWER_OTHERS, 0, 0, 0));
     if (!orphans->has_scanned)
         see_ended(router, answer);
     orphans->has_scanned = true;
     roll_known(router);
     claim_orphans(router);
+    if (orphans->scans % CLEANING_SCANS == 1)
+        clean(router);
 }
 
-static void add_cleaning(struct database_unit *unit)
-{
-    database_unit_add(unit, &query_forget_routers, NULL, 0);
-    database_unit_add(unit, &query_forget_edges, NULL, 0);
-}
-
-static void beat(struct router *router)
+static void scan(struct router *router)
 {
     struct orphans *orphans = &router->orphans;
     const struct database_value name = database_text(span_text(router->name));
     struct database_unit *unit = database_unit_new(on_scanned, router);
     struct database_unit *sent = unit;
 
-    database_unit_add(unit, &query_beat, &name, 1);
     database_unit_add(unit, &query_scan, NULL, 0);
     database_unit_add(unit, &query_others, &name, 1);
     if (!orphans->has_scanned)
         database_unit_add(unit, &query_ended, NULL, 0);
-    if (orphans->scans % CLEANING_SCANS == 0)
-        add_cleaning(unit);
     if (database_submit(router->store.database, &unit) == 0)
-        orphans->unit = sent;
+        orphans->scan = sent;
     database_unit_destroy(&unit);
+}
+
+/* ---- the beat ---- */
+
+static void on_beaten(void *context, const struct database_answer *answer)
+{
+    static struct log_limit limit;
+    struct router *router = context;
+
+    router->orphans.beat = NULL;
+    if (answer->kind != DATABASE_DONE && answer->kind != DATABASE_LOST)
+        log_limited(&limit, LOG_LEVEL_WARNING, "no beat: other routers will take this one for lost",
+                    LOG_TEXT("error", answer->message));
+}
+
+/* By itself: whatever comes of a scan, the other routers see that this one lives. */
+static void beat(struct router *router)
+{
+    const struct database_value name = database_text(span_text(router->name));
+
+    if (database_query(router->store.database, &query_beat, &name, 1, on_beaten, router,
+                       &router->orphans.beat) < 0)
+        log_debug("no beat: PostgreSQL is behind");
 }
 
 static void on_timer(struct loop_timer *timer)
@@ -231,8 +306,10 @@ static void on_timer(struct loop_timer *timer)
 
     if (!store_is_ready(router))
         return;
-    if (!router->orphans.unit)
+    if (!router->orphans.beat)
         beat(router);
+    if (!router->orphans.scan)
+        scan(router);
     loop_timer_start(router->loop, timer, router->config->peer_timeout_ms / BEATS_PER_TIMEOUT);
 }
 
@@ -241,13 +318,12 @@ void orphans_on_database_ready(struct router *router)
     loop_timer_start(router->loop, &router->orphans.timer, 0);
 }
 
-/* How long a home stood still while we could not look, nobody knows. */
 void orphans_on_database_down(struct router *router)
 {
     struct orphans *orphans = &router->orphans;
 
     loop_timer_stop(router->loop, &orphans->timer);
     orphans->has_scanned = false;
-    TABLE_FOR_EACH(&orphans->suspects, link)
-        TABLE_ENTRY(link, struct suspect, by_id)->beat = -1;
+    orphans->failure[0] = '\0';
+    forget_beats(orphans);
 }

@@ -5,7 +5,7 @@
  *            whether they return
  *     dead   edges that died or left here within ROLL_KEEP_MS
  *
- * It is not sent before this router knows what PostgreSQL remembers (or that it cannot be asked):
+ * It is not sent before this router knows what PostgreSQL remembers (or that it does not tell):
  * a roll without an edge that lives would let a control believe that it knows all members.
  */
 #ifndef SLIP_ROUTER_ROLL_H
@@ -33,7 +33,7 @@ void roll_fini(struct roll *roll);
 /* Something has changed: goes to all workers at the end of the turn. */
 void roll_changed(struct router *router);
 
-/* PostgreSQL has told what it remembers, or cannot be asked. */
+/* PostgreSQL has told what it remembers, or does not (orphans_are_hidden). */
 void roll_known(struct router *router);
 
 /* The whole roll to one worker; nothing before roll_known(). */

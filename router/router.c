@@ -150,7 +150,7 @@ static void on_tick(struct loop_timer *timer)
     loop_timer_start(router->loop, timer, router->config->peer_timeout_ms / TICKS_PER_TIMEOUT);
     if (!router->roll.is_known &&
         loop_now_ms(router->loop) - router->started_ms > ROLL_PATIENCE_MS &&
-        !store_is_ready(router))
+        orphans_are_hidden(router))
         roll_known(router);
     dispatch_expire_opens(router);
     tick_edges(router);
@@ -303,6 +303,10 @@ void router_check_ready(void *actor, struct readiness *readiness)
         char note[sizeof router->store.reason + 32];
         snprintf(note, sizeof note, "without PostgreSQL: %s",
                  router->store.reason[0] ? router->store.reason : "not reached yet");
+        readiness_note(readiness, note);
+    } else if (router->orphans.failure[0]) {
+        char note[sizeof router->orphans.failure + 32];
+        snprintf(note, sizeof note, "no scan for orphans: %s", router->orphans.failure);
         readiness_note(readiness, note);
     }
 }

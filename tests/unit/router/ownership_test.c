@@ -3,7 +3,9 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -134,6 +136,46 @@ static void the_first_roll_is_complete(void **state)
     BENCH_UNTIL(&bench, roll_holds(worker, "E", "D"));
 }
 
+static bool is_noted(const char *note)
+{
+    struct readiness readiness = {0};
+    struct buffer text = {0};
+
+    router_check_ready(bench.router, &readiness);
+    readiness_write_text(&readiness, &text);
+    buffer_append_byte(&text, '\0');
+    bool is_there = strstr(text.data, note);
+    buffer_fini(&text);
+    readiness_fini(&readiness);
+    return is_there;
+}
+
+/* What other routers have left cannot be seen. Those must not take this one for lost, controls get
+ * a roll all the same, and operators hear of it. */
+static void scans_that_fail(void **state)
+{
+    struct wire_message heard;
+    char sql[128];
+
+    (void)state;
+    start_ready();
+    void *actor = bench.router;
+    router_destroy(&actor);
+    change("alter table connections rename column edge_id to not_this"); /* only the scan fails */
+    bench_start(&bench);
+    struct link *worker = bench_worker(&bench, 0);
+    BENCH_UNTIL(&bench, is_noted("no scan for orphans: column c.edge_id does not exist"));
+    BENCH_UNTIL(&bench, fake_link_hear_id(worker, MESSAGE_ROLL, &heard));
+    assert_false(bench.router->orphans.has_scanned);
+    char *beats = postgres_ask(&server, "select sum(beat) from \"bench-1\".routers");
+    snprintf(sql, sizeof sql, "select sum(beat) > %s from routers", beats);
+    free(beats);
+    SHOWN(sql, "t");
+    change("alter table connections rename column not_this to edge_id");
+    BENCH_UNTIL(&bench, bench.router->orphans.has_scanned);
+    assert_false(is_noted("no scan"));
+}
+
 static void the_router_signs_off(void **state)
 {
     (void)state;
@@ -151,7 +193,7 @@ int main(void)
         STORE_TEST(an_expired_edge_stays_so), STORE_TEST(an_edge_that_went_to_another_router),
         STORE_TEST(a_judgement_that_is_lost), STORE_TEST(a_judgement_that_is_won),
         STORE_TEST(orphans_are_taken_over),   STORE_TEST(the_first_roll_is_complete),
-        STORE_TEST(the_router_signs_off),
+        STORE_TEST(scans_that_fail),          STORE_TEST(the_router_signs_off),
     };
 
     return cmocka_run_group_tests(tests, store_bench_create, store_bench_remove);
