@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "common/base/buffer.h"
+#include "common/process/log.h"
 #include "router/queries.h"
 
 enum { LOCK_RETRY_MS = 100, REASON_BYTES = 256 };
@@ -13,7 +14,7 @@ enum { LOCK_RETRY_MS = 100, REASON_BYTES = 256 };
 
 static void end(struct migration_run *run, enum migration_end how, const char *reason)
 {
-    loop_timer_stop(run->loop, &run->lock_timer);
+    migration_run_stop(run);
     run->on_end(run->context, how, reason);
 }
 
@@ -58,6 +59,7 @@ static void on_applied(void *context, const struct database_answer *answer)
 {
     struct migration_run *run = context;
 
+    run->is_applying = false;
     if (step_worked(run, answer))
         ask(run, &query_unlock, on_unlocked);
 }
@@ -78,6 +80,11 @@ static void apply_from(struct migration_run *run, int64_t version)
 {
     struct database_unit *unit = database_unit_new(on_applied, run);
 
+    run->is_applying = true;
+    log_info("migrating the schema", LOG_TEXT("schema", run->schema), LOG_INT("from", version),
+             LOG_UINT("to", migration_count));
+    database_unit_set_patient(unit);
+    database_unit_add(unit, &query_limit_lock_waits, NULL, 0);
     for (size_t i = (size_t)version; i < migration_count; i++) {
         add_migration(unit, &migrations[i]);
         run->applied++;
@@ -198,6 +205,7 @@ void migration_run_start(struct migration_run *run, struct database *database)
 void migration_run_stop(struct migration_run *run)
 {
     loop_timer_stop(run->loop, &run->lock_timer);
+    run->is_applying = false;
 }
 
 void migration_run_fini(struct migration_run *run)

@@ -3,6 +3,10 @@
  *     lock (by the schema's name) ─▶ what is there? ─▶ what is missing, in one transaction ─▶
  * unlock
  *
+ * However long that takes: with millions of rows it is minutes, in which nothing ends it. It does
+ * wait for locks only so long (sql/ takes some that keep everybody else from a table): a reader
+ * that lasts must not stop all others behind it. Then it is tried again.
+ *
  * Needs no superuser: the right to create the schema, or a schema that somebody created for the
  * stack's role. A schema newer than this program is refused.
  */
@@ -37,6 +41,7 @@ struct migration_run {
     struct database_statement create_schema;
     char *create_sql;
     size_t applied; /* by this run */
+    bool is_applying;
     void (*on_end)(void *context, enum migration_end end, const char *reason);
     void *context;
 };

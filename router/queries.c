@@ -21,6 +21,7 @@ UNPREPARED(unlock, "select pg_advisory_unlock(hashtext('slip-sockets'), hashtext
 UNPREPARED(schema_is, "select to_regnamespace(quote_ident($1)) is not null,"
                       " to_regclass(quote_ident($1) || '.migrations') is not null");
 UNPREPARED(version, "select coalesce(max(version), 0) from migrations");
+UNPREPARED(limit_lock_waits, "select set_config('lock_timeout', '5s', true)");
 UNPREPARED(migrated, "insert into migrations (version, name) values ($1, $2)");
 
 /* ---- whose edge it is ---- */

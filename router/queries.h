@@ -10,6 +10,7 @@ extern const struct database_statement query_unlock;    /* $1 */
 extern const struct database_statement query_schema_is; /* $1 → schema there?, table there? */
 extern const struct database_statement query_version;   /* → highest version, 0 for none */
 extern const struct database_statement query_migrated;  /* $1 version, $2 name */
+extern const struct database_statement query_limit_lock_waits; /* in this transaction */
 
 /* ---- whose edge it is ---- */
 extern const struct database_statement query_edge_adopt; /* $1 edge, $2 router, $3 address,

@@ -301,8 +301,7 @@ void router_check_ready(void *actor, struct readiness *readiness)
         readiness_add(readiness, "no webhook-worker");
     if (!store_is_ready(router)) {
         char note[sizeof router->store.reason + 32];
-        snprintf(note, sizeof note, "without PostgreSQL: %s",
-                 router->store.reason[0] ? router->store.reason : "not reached yet");
+        snprintf(note, sizeof note, "without PostgreSQL: %s", store_reason(router));
         readiness_note(readiness, note);
     } else if (router->orphans.failure[0]) {
         char note[sizeof router->orphans.failure + 32];

@@ -21,6 +21,15 @@ bool store_is_ready(const struct router *router)
     return router->store.database && database_is_ready(router->store.database);
 }
 
+const char *store_reason(const struct router *router)
+{
+    const struct store *store = &router->store;
+
+    if (store->migration.is_applying)
+        return "the schema is being migrated";
+    return store->reason[0] ? store->reason : "not reached yet";
+}
+
 /* ---- it comes ---- */
 
 static void on_ready(void *context)

@@ -23,6 +23,9 @@ MUST_USE
 int store_open(struct router *router);
 void store_close(struct router *router);
 
+/* Why the tables cannot be used; valid until the next turn. */
+const char *store_reason(const struct router *router);
+
 /* The tables are there, and statements may be sent. */
 bool store_is_ready(const struct router *router);
 

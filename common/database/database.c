@@ -92,7 +92,8 @@ void database_watch(struct database *database)
 {
     if (database->state != DATABASE_SETTING_UP && database->state != DATABASE_READY)
         return;
-    if (list_is_empty(&database->in_flight))
+    const struct database_unit *next = LIST_FIRST(&database->in_flight, struct database_unit, link);
+    if (!next || next->is_patient)
         loop_timer_stop(database->loop, &database->timer);
     else
         loop_timer_start(database->loop, &database->timer, database->options.answer_timeout_ms);

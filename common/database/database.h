@@ -18,7 +18,8 @@
  *
  * The loop never waits for the network. Host names are looked up anew at each attempt, in a thread
  * (hosts.h); a lookup that takes longer than an attempt may is waited for by the next one. A
- * session that answers nothing for `answer_timeout_ms` while something is owed is taken for dead.
+ * session that answers nothing for `answer_timeout_ms` while something is owed is taken for dead
+ * (but for units that may take long: database_unit_set_patient).
  *
  * Passwords stay inside: no text that is given to a callback holds one. One thread, all callbacks
  * on the loop, none before the function that caused it has returned (database_close excepted).
@@ -144,6 +145,11 @@ void database_unit_add(struct database_unit *unit, const struct database_stateme
 /* Makes the unit's commit wait (or not) for the disk, whatever the session's standard. Call before
  * the first database_unit_add; it takes no place among the statements. */
 void database_unit_set_synchronous(struct database_unit *unit, bool is_synchronous);
+
+/* The unit may take as long as it takes: neither statement_timeout nor answer_timeout_ms ends it.
+ * That the server's machine is gone, TCP tells. Call before the first database_unit_add, and not
+ * together with database_unit_set_synchronous; it takes no place among the statements. */
+void database_unit_set_patient(struct database_unit *unit);
 
 /* Hands the unit over; *unit is NULL after success. -ENOTCONN: not READY; -ENOBUFS: queue_bytes
  * would be exceeded; then the unit is still the caller's. */

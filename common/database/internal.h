@@ -42,6 +42,7 @@ struct database_unit {
     size_t step_count;
     size_t step_at;   /* whose result comes next */
     bool has_options; /* the first step is ours: hidden from the caller */
+    bool is_patient;  /* no limit of time while its answer is the next */
     const struct database_statement *prepares;
     struct database_failure failure;
     size_t bytes;

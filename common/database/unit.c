@@ -12,6 +12,9 @@ static const struct database_statement synchronous_statement = {
     " case when $1 = 'off' then 'off' when reset_val = 'off' then 'on' else reset_val end, true)"
     " from pg_settings where name = 'synchronous_commit'"};
 
+static const struct database_statement patient_statement = {
+    "database_patient", "select set_config('statement_timeout', '0', true)"};
+
 struct database_unit *database_unit_new(void (*on_done)(void *context,
                                                         const struct database_answer *answer),
                                         void *context)
@@ -77,6 +80,14 @@ void database_unit_set_synchronous(struct database_unit *unit, bool is_synchrono
     ASSERT(unit->step_count == 0);
     database_unit_add(unit, &synchronous_statement, &value, 1);
     unit->has_options = true;
+}
+
+void database_unit_set_patient(struct database_unit *unit)
+{
+    ASSERT(unit->step_count == 0);
+    database_unit_add(unit, &patient_statement, NULL, 0);
+    unit->has_options = true;
+    unit->is_patient = true;
 }
 
 void database_forget(struct database_unit *unit)

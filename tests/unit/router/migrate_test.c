@@ -1,4 +1,4 @@
-/* Migrations: several at once, any schema, a newer one, little privilege. */
+/* Migrations: several at once, any schema, a newer one, little privilege, many rows. */
 #include "router/migrate.h"
 
 #include <setjmp.h>
@@ -32,14 +32,15 @@ static void on_connected(void *context)
     migration_run_start(&migrator->run, migrator->database);
 }
 
-static void start_migrator(struct migrator *migrator, const char *url, const char *schema)
+static void start_limited(struct migrator *migrator, const char *url, const char *schema,
+                          int64_t answer_timeout_ms)
 {
     const struct database_options options = {
         .url = url,
         .application_name = "test",
         .schema = schema,
         .connect_timeout_ms = 5000,
-        .answer_timeout_ms = 5000,
+        .answer_timeout_ms = answer_timeout_ms,
         .retry_first_ms = 10,
         .retry_last_ms = 50,
         .queue_bytes = 1 << 20,
@@ -50,6 +51,11 @@ static void start_migrator(struct migrator *migrator, const char *url, const cha
     *migrator = (struct migrator){.end = -1};
     migration_run_init(&migrator->run, bench.loop, schema, on_end, migrator);
     assert_int_equal(database_open(bench.loop, &options, &migrator->database), 0);
+}
+
+static void start_migrator(struct migrator *migrator, const char *url, const char *schema)
+{
+    start_limited(migrator, url, schema, 5000);
 }
 
 static void stop_migrator(struct migrator *migrator)
@@ -144,6 +150,76 @@ static void little_privilege_is_enough(void **state)
     stop_migrator(&migrator);
 }
 
+/* Another session, in whose transaction the first table that a migration creates is there. */
+static struct database *holder;
+
+static int let_go(void **state)
+{
+    database_close(&holder);
+    return store_bench_tear_down(state);
+}
+
+static void hold_up(void)
+{
+    static const struct database_statement begin = {NULL, "begin"};
+    static const struct database_statement create = {NULL, "create table migrations ()"};
+    const struct database_options options = {
+        .url = server.url,
+        .application_name = "holder",
+        .schema = "bench-1",
+        .connect_timeout_ms = 5000,
+        .answer_timeout_ms = 5000,
+        .retry_first_ms = 10,
+        .retry_last_ms = 50,
+        .queue_bytes = 1 << 20,
+    };
+
+    free(postgres_ask(&server, "create schema \"bench-1\""));
+    assert_int_equal(database_open(bench.loop, &options, &holder), 0);
+    BENCH_UNTIL(&bench, database_is_ready(holder));
+    struct database_unit *unit = database_unit_new(NULL, NULL);
+    database_unit_add(unit, &begin, NULL, 0);
+    database_unit_add(unit, &create, NULL, 0);
+    assert_int_equal(database_submit(holder, &unit), 0);
+    BENCH_UNTIL(&bench, database_queued_units(holder) == 0);
+}
+
+/* As with millions of rows: longer than any other statement may take. */
+static void a_migration_takes_its_time(void **state)
+{
+    struct migrator migrator;
+
+    (void)state;
+    hold_up();
+    start_limited(&migrator, server.url, "bench-1", 1000);
+    BENCH_UNTIL(&bench, migrator.end >= 0 ||
+                            is_shown("select count(*) from pg_stat_activity"
+                                     " where application_name = 'test' and wait_event_type = 'Lock'"
+                                     " and query_start < now() - interval '1500 ms'",
+                                     "1"));
+    assert_string_equal(migrator.reason, "");
+    assert_true(migrator.run.is_applying);
+    database_close(&holder);
+    BENCH_UNTIL(&bench, migrator.end >= 0);
+    assert_string_equal(migrator.reason, "");
+    assert_int_equal(migrator.run.applied, migration_count);
+    assert_false(migrator.run.is_applying);
+    stop_migrator(&migrator);
+}
+
+/* Whoever comes later waits behind a migration that waits. */
+static void a_migration_does_not_wait_for_ever(void **state)
+{
+    struct migrator migrator;
+
+    (void)state;
+    hold_up();
+    start_migrator(&migrator, server.url, "bench-1");
+    BENCH_UNTIL(&bench, migrator.end >= 0);
+    assert_string_equal(migrator.reason, "canceling statement due to lock timeout");
+    stop_migrator(&migrator);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -151,6 +227,9 @@ int main(void)
         STORE_TEST(any_schema_name),
         STORE_TEST(a_newer_schema_is_refused),
         STORE_TEST(little_privilege_is_enough),
+        cmocka_unit_test_setup_teardown(a_migration_takes_its_time, store_bench_set_up, let_go),
+        cmocka_unit_test_setup_teardown(a_migration_does_not_wait_for_ever, store_bench_set_up,
+                                        let_go),
     };
 
     return cmocka_run_group_tests(tests, store_bench_create, store_bench_remove);
