@@ -83,14 +83,15 @@ static int change_letter(struct tool *tool, bool is_replay, const char *id)
     return code;
 }
 
-/* Ids of all that wait, at this moment. */
-static int waiting_letters(struct tool *tool, struct buffer *ids)
+/* Ids of all in that state, at this moment. */
+static int letters_in(struct tool *tool, const char *state, struct buffer *ids)
 {
     struct buffer query = {0}, cursor = {0};
     int code = EXIT_DONE;
 
     do {
-        buffer_append_text(&query, "/v1/dead-letters?state=waiting&limit=1000");
+        buffer_append_text(&query, "/v1/dead-letters?limit=1000");
+        query_append(&query, "state", state);
         query_append(&query, "connection", tool->options.values[OPTION_CONNECTION]);
         if (cursor.length > 0) {
             char *text = span_dup(buffer_span(&cursor));
@@ -122,7 +123,8 @@ static int waiting_letters(struct tool *tool, struct buffer *ids)
 static int change_all(struct tool *tool, bool is_replay)
 {
     struct buffer ids = {0};
-    int code = waiting_letters(tool, &ids), done = EXIT_DONE;
+    const char *state = tool->options.values[OPTION_STATE];
+    int code = letters_in(tool, state ? state : "waiting", &ids), done = EXIT_DONE;
 
     for (size_t end = code == EXIT_DONE ? ids.length : 0;
          end > 0 && done != EXIT_DENIED && done != EXIT_AWAY;) {
@@ -144,6 +146,8 @@ static int change_letters(struct tool *tool, bool is_replay)
     const struct options *options = &tool->options;
     int code = EXIT_DONE;
 
+    if (is_replay && options->values[OPTION_STATE])
+        return tool_fail(EXIT_USAGE, "slip dead-letters replay: only what waits can be replayed");
     if (options->values[OPTION_ALL] && options->argument_count == 1)
         return change_all(tool, is_replay);
     if (options->argument_count < 2 || options->values[OPTION_ALL])
