@@ -145,10 +145,13 @@ static bool write_row(struct connection *connection)
 
     database_unit_set_synchronous(unit, true);
     database_unit_add(unit, &query_put_dead_letter, values, ARRAY_LENGTH(values));
+    size_t bytes = events.length + metadata.length;
     buffer_fini(&events);
     int error = database_submit(connection->edge->router->store.database, &unit);
     database_unit_destroy(&unit);
-    if (error == 0)
+    if (error == 0) {
         connection->burial = sent;
+        retention_count(connection->edge->router, bytes);
+    }
     return error == 0;
 }

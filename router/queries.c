@@ -115,34 +115,52 @@ STATEMENT(set_edge_state, "update edges set state = $3,"
 
 STATEMENT(put_dead_letter,
           "insert into dead_letters (idempotency_key, connection_id, kind, first_sequence,"
-          "  last_sequence, metadata, events, attempts, last_status, last_error)"
-          " values ($1, $2, $3, $4, $5, $6::json, $7::json, $8, nullif($9::integer, 0), $10)"
+          "  last_sequence, metadata, events, attempts, last_status, last_error, bytes)"
+          " values ($1, $2, $3, $4, $5, $6::json, $7::json, $8, nullif($9::integer, 0), $10,"
+          "  1024 + octet_length($7::json::text) + coalesce(octet_length($6::json::text), 0))"
           " on conflict (idempotency_key) do update set metadata = excluded.metadata,"
           "  attempts = excluded.attempts, last_status = excluded.last_status,"
           "  last_error = excluded.last_error, replayed_at = null");
 
+/* Few at a time: with a row of 1 MB go a thousand that it is stored in. */
+#define DELETE_LETTERS(ids)                                                                  \
+    "with gone as (delete from dead_letters where id = any (array(" ids "))"                 \
+    " returning bytes, replayed_at)"                                                         \
+    " select count(*), count(*) filter (where replayed_at is null), coalesce(sum(bytes), 0)" \
+    " from gone"
+STATEMENT(delete_old_letters,
+          DELETE_LETTERS("select id from dead_letters"
+                         " where created_at < now() - $1 * interval '1 millisecond'"
+                         "  and replay_requested_at is null"
+                         " order by created_at, id limit 100 for update skip locked"));
+STATEMENT(dead_letter_bytes, "select coalesce(sum(bytes), 0) from dead_letters");
+STATEMENT(
+    delete_excess_letters,
+    DELETE_LETTERS("select id from (select id, sum(bytes) over (order by created_at, id) - bytes"
+                   "  as bytes_before from (select id, created_at, bytes from dead_letters"
+                   "   where replay_claimed_by is null"
+                   "   order by created_at, id limit 100 for update skip locked) as oldest) as o"
+                   " where bytes_before < $1::bigint"));
+
 /* ---- replays of them ---- */
 
 STATEMENT(replay_claim,
-          "update dead_letters d set replay_claimed_by = $1"
-          " from (select id from dead_letters where replay_requested_at is not null"
+          "update dead_letters d set replay_claimed_by = $1 where d.id = any (array("
+          "  select id from dead_letters where replay_requested_at is not null"
           "   and (replay_claimed_by is null or replay_claimed_by = $1)"
           "   and id <> all ($2::bigint[])"
-          "  order by replay_requested_at, id limit $3 for update skip locked) as n"
-          " where d.id = n.id"
+          "  order by replay_requested_at, id limit $3 for update skip locked))"
           " returning d.id, d.connection_id, d.first_sequence, d.last_sequence, d.metadata,"
           "  d.events");
 STATEMENT(replay_claimants, "select distinct d.replay_claimed_by, coalesce(r.beat, -1)"
                             " from dead_letters d"
                             " left join routers r on r.router = d.replay_claimed_by"
-                            " where d.replay_requested_at is not null"
-                            "  and d.replay_claimed_by <> $1");
+                            " where d.replay_claimed_by <> $1");
 STATEMENT(replay_release,
-          "update dead_letters set replay_claimed_by = null where replay_requested_at is not null"
-          " and replay_claimed_by = $1"
+          "update dead_letters set replay_claimed_by = null where replay_claimed_by = $1"
           " and coalesce((select beat from routers where router = $1), -1) = $2");
 STATEMENT(replay_give_back, "update dead_letters set replay_claimed_by = null"
-                            " where replay_requested_at is not null and replay_claimed_by = $1");
+                            " where replay_claimed_by = $1");
 /* Delivered is delivered, whoever has the claim by now. */
 STATEMENT(replay_end, "update dead_letters set attempts = attempts + $4::integer,"
                       "  last_status = nullif($5::integer, 0), last_error = $6,"
@@ -150,7 +168,8 @@ STATEMENT(replay_end, "update dead_letters set attempts = attempts + $4::integer
                       "  replayed_at = case when $3::boolean then now() end,"
                       "  replay_failed_at = case when $3 then replay_failed_at else now() end"
                       " where id = $1 and replayed_at is null and ($3 or replay_claimed_by = $2)");
-STATEMENT(dead_letters_waiting, "select count(*) from dead_letters where replayed_at is null");
+STATEMENT(dead_letters_waiting, "select count(*) from (select from dead_letters"
+                                " where replayed_at is null order by id limit 10000) as w");
 
 /* ---- other routers ---- */
 

@@ -43,6 +43,11 @@ extern const struct database_statement query_put_dead_letter; /* $1 key, $2 conn
                                                                  $7 events, $8 attempts, $9 status,
                                                                  $10 error */
 
+/* Of the oldest, at most a hundred → how many it were, not delivered, bytes. */
+extern const struct database_statement query_delete_old_letters;    /* $1 ms they are kept */
+extern const struct database_statement query_delete_excess_letters; /* $1 bytes too many */
+extern const struct database_statement query_dead_letter_bytes;     /* → of all */
+
 /* ---- replays of them ---- */
 extern const struct database_statement query_replay_claim; /* $1 router, $2 letters that it has in
                                                               hand, $3 how many more → id,
@@ -56,7 +61,8 @@ extern const struct database_statement query_replay_give_back; /* $1 router: its
 extern const struct database_statement query_replay_end; /* $1 letter, $2 router, $3 delivered?,
                                                             $4 attempts made, $5 status,
                                                             $6 error */
-extern const struct database_statement query_dead_letters_waiting; /* → how many */
+extern const struct database_statement query_dead_letters_waiting; /* → how many, at
+                                                                      most 10000 */
 
 /* ---- other routers ---- */
 extern const struct database_statement query_beat; /* $1 router */

@@ -69,7 +69,8 @@ struct replays {
     struct table claimants; /* routers that replay letters, and their beats */
     struct loop_timer timer;
     struct database_unit *unit; /* the look for requests */
-    int64_t waiting;            /* rows not delivered, for the metric */
+    uint64_t looks;
+    int64_t waiting; /* rows not delivered, for the metric */
 };
 
 void replays_init(struct replays *replays);

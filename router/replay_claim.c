@@ -8,7 +8,8 @@
 #include "router/replay.h"
 #include "router/router.h"
 
-enum { LOOKS_PER_TIMEOUT = 4, ANSWER_CLAIMED = 0, ANSWER_CLAIMANTS, ANSWER_WAITING };
+enum { LOOKS_PER_TIMEOUT = 4, LOOKS_PER_COUNT = 8 };
+enum { ANSWER_CLAIMED = 0, ANSWER_CLAIMANTS };
 
 /* Another router that holds claims. */
 struct claimant {
@@ -119,17 +120,19 @@ static void watch_claimants(struct router *router, const struct database_answer 
 
 static void on_looked(void *context, const struct database_answer *answer)
 {
+    static struct log_limit limit;
     struct router *router = context;
 
     router->replays.unit = NULL;
     if (answer->kind != DATABASE_DONE) {
-        log_debug("no look for replays", LOG_TEXT("error", answer->message));
+        if (answer->kind != DATABASE_LOST)
+            log_limited(&limit, LOG_LEVEL_WARNING, "no look for replays: they do not begin",
+                        LOG_TEXT("error", answer->message));
         return;
     }
     for (size_t row = 0; row < database_rows(answer, ANSWER_CLAIMED); row++)
         replay_begin(router, answer, row);
     watch_claimants(router, answer);
-    router->replays.waiting = database_cell_integer(answer, ANSWER_WAITING, 0, 0, 0);
 }
 
 /* What an answer that did not reach us had claimed is claimed again: ours, and not in memory. */
@@ -151,11 +154,28 @@ static void look(struct router *router)
     database_unit_set_synchronous(unit, true);
     database_unit_add(unit, &query_replay_claim, values, ARRAY_LENGTH(values));
     database_unit_add(unit, &query_replay_claimants, values, 1);
-    database_unit_add(unit, &query_dead_letters_waiting, NULL, 0);
     if (database_submit(router->store.database, &unit) == 0)
         replays->unit = sent;
     database_unit_destroy(&unit);
     database_array_fini(&held);
+}
+
+/* ---- how many wait, for the metric: by itself, and not so often ---- */
+
+static void on_counted(void *context, const struct database_answer *answer)
+{
+    struct router *router = context;
+
+    if (answer->kind == DATABASE_DONE)
+        router->replays.waiting = database_cell_integer(answer, 0, 0, 0, 0);
+}
+
+static void count_waiting(struct router *router)
+{
+    if (router->replays.looks++ % LOOKS_PER_COUNT == 0 &&
+        database_query(router->store.database, &query_dead_letters_waiting, NULL, 0, on_counted,
+                       router, NULL) < 0)
+        log_debug("dead letters not counted: PostgreSQL is behind");
 }
 
 static void on_timer(struct loop_timer *timer)
@@ -166,6 +186,7 @@ static void on_timer(struct loop_timer *timer)
         return;
     if (!router->replays.unit)
         look(router);
+    count_waiting(router);
     loop_timer_start(router->loop, timer, router->config->peer_timeout_ms / LOOKS_PER_TIMEOUT);
 }
 

@@ -181,6 +181,7 @@ int router_create(struct lifecycle *lifecycle, struct loop *loop, const struct c
     projection_init(&router->projection);
     dead_letters_init(&router->dead_letters);
     replays_init(&router->replays);
+    retention_init(&router->retention);
     orphans_init(&router->orphans);
     loop_timer_init(&router->tick, on_tick);
     loop_timer_start(loop, &router->tick, 0);
@@ -213,6 +214,7 @@ void router_destroy(void **actor)
     store_close(router);
     destroy_edges(router);
     replays_fini(router);
+    retention_fini(router);
     LIST_FOR_EACH(&router->workers.workers, link)
         dispatch_take_back(router, LIST_ENTRY(link, struct worker, of_pool));
     link_set_destroy(&router->links);

@@ -24,6 +24,7 @@
 #include "router/orphans.h"
 #include "router/projection.h"
 #include "router/replay.h"
+#include "router/retention.h"
 #include "router/roll.h"
 #include "router/store.h"
 #include "router/worker.h"
@@ -49,6 +50,7 @@ struct router {
     struct projection projection;
     struct dead_letters dead_letters;
     struct replays replays;
+    struct retention retention;
     struct orphans orphans;
 
     struct loop_timer tick;

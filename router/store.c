@@ -46,6 +46,7 @@ static void on_ready(void *context)
     orphans_on_database_ready(router);
     dead_letters_go_on(router);
     replays_on_database_ready(router);
+    retention_on_database_ready(router);
 }
 
 static void on_connected(void *context)

@@ -29,7 +29,8 @@ static void fill(void)
 {
     static const char *const steps[] = {
         "alter table subscriptions set (autovacuum_enabled = off);"
-        " alter table connections set (autovacuum_enabled = off)",
+        " alter table connections set (autovacuum_enabled = off);"
+        " alter table dead_letters set (autovacuum_enabled = off)",
         "insert into edges (edge_id, state, home_router, home_epoch)"
         " values ('e', 'live', 'r', 1), ('f', 'live', 'r', 1);"
         " insert into edges (edge_id, state, home_router, home_epoch, ended_at)"
@@ -40,7 +41,11 @@ static void fill(void)
         "  from unnest('{e, f}'::text[]) n, generate_series(1, 5000) c;"
         " insert into subscriptions (connection_id, channel)"
         "  select n || '-connection-1', 'channel-' || k"
-        "  from unnest('{e, f}'::text[]) n, generate_series(1, 5000) k $$",
+        "  from unnest('{e, f}'::text[]) n, generate_series(1, 5000) k;"
+        " insert into dead_letters (idempotency_key, connection_id, kind, first_sequence,"
+        "  last_sequence, events, attempts, replay_requested_at)"
+        "  select 'e:' || n, 'e', 'events', n, n, '[]', 1, case when n % 2 = 0 then now() end"
+        "  from generate_series(1, 10000) n $$",
         "select fill()",
     };
 
@@ -53,6 +58,7 @@ static void take_statistics(void)
         "vacuum (analyze) \"bench-1\".subscriptions",
         "vacuum (analyze) \"bench-1\".connections",
         "vacuum (analyze) \"bench-1\".edges",
+        "vacuum (analyze) \"bench-1\".dead_letters",
     };
 
     carry_out(steps, ARRAY_LENGTH(steps));
@@ -63,9 +69,10 @@ static void take_statistics(void)
 static void forget_statistics(void)
 {
     static const char *const steps[] = {
-        "delete from subscriptions; delete from connections",
+        "delete from subscriptions; delete from connections; delete from dead_letters",
         "vacuum (truncate off, analyze) \"bench-1\".subscriptions",
         "vacuum (truncate off, analyze) \"bench-1\".connections",
+        "vacuum (truncate off, analyze) \"bench-1\".dead_letters",
         "select fill()",
     };
 
@@ -146,6 +153,21 @@ static const struct plan {
      "",
      "Scan using connections_edge_id",
      {"connections_pkey", "Seq Scan on connections"}},
+    {&query_delete_old_letters,
+     "(1000)",
+     "Scan using dead_letters_age",
+     {"Seq Scan on dead_letters", "Hash Cond", "Join Filter"}},
+    {&query_delete_excess_letters,
+     "(1000)",
+     "Scan using dead_letters_age",
+     {"Seq Scan on dead_letters", "Hash Cond", "Join Filter"}},
+    {&query_replay_claim,
+     "('r', '{1}', 32)",
+     "Scan using dead_letters_replay_requested",
+     {"Seq Scan on dead_letters", "Hash Cond"}},
+    {&query_replay_claimants, "('r')", "dead_letters_claimed", {"Seq Scan on dead_letters"}},
+    {&query_replay_give_back, "('r')", "dead_letters_claimed", {"Seq Scan on dead_letters"}},
+    {&query_dead_letters_waiting, "", "Scan using", {"Seq Scan on dead_letters"}},
 };
 
 static void check_plan(const struct plan *plan)

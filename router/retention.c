@@ -1,0 +1,212 @@
+#include "router/retention.h"
+
+#include <stdio.h>
+
+#include "common/process/log.h"
+#include "common/process/metrics.h"
+#include "router/queries.h"
+#include "router/router.h"
+
+enum { SWEEP_MS = 10 * 60 * 1000, SOON_MS = 1000, ROOM_SHARE = 10, ROW_BYTES = 1024 };
+enum { LOCK_NAME_SIZE = 128 };
+
+static void ask(struct router *router, const struct database_statement *statement,
+                const struct database_value *values, size_t count,
+                void (*on_done)(void *context, const struct database_answer *answer))
+{
+    if (database_query(router->store.database, statement, values, count, on_done, router,
+                       &router->retention.unit) < 0)
+        log_debug("the sweep over dead letters ends: PostgreSQL is behind");
+}
+
+/* ---- the lock: the session's, and lost with it ---- */
+
+static void ask_lock(struct router *router, const struct database_statement *statement,
+                     void (*on_done)(void *context, const struct database_answer *answer))
+{
+    char name[LOCK_NAME_SIZE];
+
+    snprintf(name, sizeof name, "%s dead letters", router->config->stack_name);
+    const struct database_value value = database_text(span_text(name));
+    ask(router, statement, &value, 1, on_done);
+}
+
+static void on_unlocked(void *context, const struct database_answer *answer)
+{
+    struct router *router = context;
+
+    (void)answer;
+    router->retention.unit = NULL;
+}
+
+static void end_sweep(struct router *router)
+{
+    ask_lock(router, &query_unlock, on_unlocked);
+}
+
+/* True when the step worked; otherwise the sweep is over. */
+static bool step_worked(struct router *router, const struct database_answer *answer)
+{
+    static struct log_limit limit;
+
+    router->retention.unit = NULL;
+    if (answer->kind == DATABASE_DONE)
+        return true;
+    if (answer->kind != DATABASE_LOST) {
+        log_limited(&limit, LOG_LEVEL_WARNING, "dead letters not swept",
+                    LOG_TEXT("error", answer->message));
+        end_sweep(router);
+    }
+    return false;
+}
+
+/* ---- deleting ---- */
+
+static void count_deleted(struct retention *retention, const struct database_answer *answer)
+{
+    retention->deleted += database_cell_integer(answer, 0, 0, 0, 0);
+    retention->deleted_waiting += database_cell_integer(answer, 0, 0, 1, 0);
+}
+
+static void tell_deleted(struct retention *retention, unsigned int setting, enum log_level level)
+{
+    if (retention->deleted > 0 && log_is_enabled(level))
+        LOG_LINE(level, "dead letters deleted, the oldest",
+                 LOG_TEXT("setting", setting == LABEL_RETENTION_LIMIT ? "DEAD_LETTER_LIMIT"
+                                                                      : "DEAD_LETTER_KEEP"),
+                 LOG_INT("letters", retention->deleted),
+                 LOG_INT("waiting", retention->deleted_waiting), LOG_END);
+    metric_add_label(METRIC_DEAD_LETTERS_DELETED, setting, retention->deleted);
+    retention->deleted = retention->deleted_waiting = 0;
+}
+
+static void delete_excess(struct router *router);
+
+static void on_excess_deleted(void *context, const struct database_answer *answer)
+{
+    struct router *router = context;
+    struct retention *retention = &router->retention;
+
+    if (!step_worked(router, answer))
+        return;
+    count_deleted(retention, answer);
+    retention->excess_bytes -= database_cell_integer(answer, 0, 0, 2, 0);
+    if (retention->excess_bytes > 0 && database_cell_integer(answer, 0, 0, 0, 0) > 0) {
+        delete_excess(router);
+        return;
+    }
+    tell_deleted(retention, LABEL_RETENTION_LIMIT, LOG_LEVEL_WARNING);
+    end_sweep(router);
+}
+
+static void delete_excess(struct router *router)
+{
+    char excess[DATABASE_NUMBER_SIZE];
+    const struct database_value value = database_integer(router->retention.excess_bytes, excess);
+
+    ask(router, &query_delete_excess_letters, &value, 1, on_excess_deleted);
+}
+
+static void on_measured(void *context, const struct database_answer *answer)
+{
+    struct router *router = context;
+    struct retention *retention = &router->retention;
+    int64_t limit = (int64_t)router->config->dead_letter_limit_bytes;
+
+    if (!step_worked(router, answer))
+        return;
+    retention->written_bytes = 0;
+    retention->excess_bytes = database_cell_integer(answer, 0, 0, 0, 0) - limit;
+    if (retention->excess_bytes <= 0) {
+        end_sweep(router);
+        return;
+    }
+    retention->excess_bytes += limit / ROOM_SHARE;
+    delete_excess(router);
+}
+
+static void measure(struct router *router)
+{
+    if (router->config->dead_letter_limit_bytes > 0)
+        ask(router, &query_dead_letter_bytes, NULL, 0, on_measured);
+    else
+        end_sweep(router);
+}
+
+static void delete_old(struct router *router);
+
+static void on_old_deleted(void *context, const struct database_answer *answer)
+{
+    struct router *router = context;
+
+    if (!step_worked(router, answer))
+        return;
+    count_deleted(&router->retention, answer);
+    if (database_cell_integer(answer, 0, 0, 0, 0) > 0) {
+        delete_old(router);
+        return;
+    }
+    tell_deleted(&router->retention, LABEL_RETENTION_KEEP, LOG_LEVEL_INFO);
+    measure(router);
+}
+
+static void delete_old(struct router *router)
+{
+    char keep[DATABASE_NUMBER_SIZE];
+    const struct database_value value = database_integer(router->config->dead_letter_keep_ms, keep);
+
+    if (router->config->dead_letter_keep_ms > 0)
+        ask(router, &query_delete_old_letters, &value, 1, on_old_deleted);
+    else
+        measure(router);
+}
+
+/* ---- the sweep ---- */
+
+static void on_locked(void *context, const struct database_answer *answer)
+{
+    struct router *router = context;
+
+    router->retention.unit = NULL;
+    if (answer->kind == DATABASE_DONE && span_is(database_cell(answer, 0, 0, 0), "t"))
+        delete_old(router);
+}
+
+static void on_timer(struct loop_timer *timer)
+{
+    struct router *router = CONTAINER_OF(timer, struct router, retention.timer);
+
+    router->retention.is_due = false;
+    if (!store_is_ready(router))
+        return;
+    loop_timer_start(router->loop, timer, SWEEP_MS);
+    if (!router->retention.unit)
+        ask_lock(router, &query_try_lock, on_locked);
+}
+
+void retention_init(struct retention *retention)
+{
+    loop_timer_init(&retention->timer, on_timer);
+}
+
+void retention_fini(struct router *router)
+{
+    loop_timer_stop(router->loop, &router->retention.timer);
+}
+
+void retention_on_database_ready(struct router *router)
+{
+    loop_timer_start(router->loop, &router->retention.timer, 0);
+}
+
+void retention_count(struct router *router, size_t bytes)
+{
+    struct retention *retention = &router->retention;
+    int64_t limit = (int64_t)router->config->dead_letter_limit_bytes;
+
+    retention->written_bytes += (int64_t)bytes + ROW_BYTES;
+    if (limit == 0 || retention->is_due || retention->written_bytes < limit / ROOM_SHARE)
+        return;
+    retention->is_due = true;
+    loop_timer_start(router->loop, &retention->timer, SOON_MS);
+}
