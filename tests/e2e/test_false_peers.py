@@ -16,6 +16,7 @@ OPEN, TEXT, BINARY, CLOSE = range(4)
 @pytest.fixture(name="stack")
 def _stack(stacks):
     stack = stacks(PEER_TIMEOUT="2s", WEBHOOK_ATTEMPTS=2, RETRY_LAST="100ms")
+    stack.has_false_peers = True
     stack.backend.on("TEXT", lambda event, _: [
         {"type": "TEXT", "connectionId": event["connectionId"], "data": "echo " + event["data"]}])
     return stack

@@ -5,7 +5,7 @@ import itertools
 from .backend import Backend
 from .client import Client
 from .ports import free_port
-from .process import Process
+from .process import NONSENSE, Process
 from .rest import Rest
 from .wait import until
 
@@ -22,6 +22,7 @@ class Stack:
         self.name = f"e2e-{next(_numbers)}"
         self.backend = backend or Backend(SECRET)
         self.owns_backend = backend is None
+        self.has_false_peers = False  # who may talk nonsense
         self.edge_port = free_port()
         self.settings = {
             "STACK_NAME": self.name,
@@ -158,6 +159,8 @@ class Stack:
                     problems.append(f"{process.name} exited with {code}:\n{process.log_tail()}")
                 if process.complaints():
                     problems.append(f"{process.name}: {process.complaints()}")
+                if NONSENSE in process.log() and not self.has_false_peers:
+                    problems.append(f"{process.name}: {NONSENSE}:\n{process.log_tail()}")
                 process.forget()
         if self.owns_backend:
             self.backend.close()
