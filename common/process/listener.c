@@ -35,6 +35,11 @@ static int open_at(const struct addrinfo *info, bool share_port, int *ret_fd)
     return rc;
 }
 
+static bool is_elsewhere(int rc)
+{
+    return rc == -EADDRNOTAVAIL || rc == -EAFNOSUPPORT;
+}
+
 int listener_open(const struct address *address, bool share_port, int *ret_fd)
 {
     char port[8];
@@ -47,7 +52,9 @@ int listener_open(const struct address *address, bool share_port, int *ret_fd)
     snprintf(port, sizeof(port), "%u", address->port);
     if (getaddrinfo(address->host, port, &hints, &list) != 0)
         return -EADDRNOTAVAIL;
-    int rc = open_at(list, share_port, ret_fd);
+    int rc = -EADDRNOTAVAIL;
+    for (const struct addrinfo *info = list; info && is_elsewhere(rc); info = info->ai_next)
+        rc = open_at(info, share_port, ret_fd);
     freeaddrinfo(list);
     return rc;
 }

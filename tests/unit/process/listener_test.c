@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -53,6 +54,45 @@ static void test_not_here(void **state)
     assert_int_equal(listener_port(-1), 0);
 }
 
+/* A name with two addresses, as the system's resolver might give them: the linker puts this in its
+ * place (meson.build). */
+static const char *first_address, *second_address;
+
+int __real_getaddrinfo(const char *host, const char *port, const struct addrinfo *hints,
+                       struct addrinfo **ret_list);
+int __wrap_getaddrinfo(const char *host, const char *port, const struct addrinfo *hints,
+                       struct addrinfo **ret_list);
+
+int __wrap_getaddrinfo(const char *host, const char *port, const struct addrinfo *hints,
+                       struct addrinfo **ret_list)
+{
+    if (strcmp(host, "two-addresses") != 0)
+        return __real_getaddrinfo(host, port, hints, ret_list);
+    assert_int_equal(__real_getaddrinfo(first_address, port, hints, ret_list), 0);
+    return __real_getaddrinfo(second_address, port, hints, &(*ret_list)->ai_next);
+}
+
+static void test_the_first_address_of_this_machine(void **state)
+{
+    char name[] = "two-addresses";
+    struct address address = {.host = name, .port = 0};
+    int first, second;
+    (void)state;
+    first_address = "192.0.2.1";
+    second_address = localhost;
+    assert_int_equal(listener_open(&address, false, &first), 0);
+    address.port = listener_port(first);
+    assert_int_not_equal(address.port, 0);
+    assert_int_equal(listener_open(&address, false, &second), -EADDRINUSE);
+    /* Whoever is to have this port is not moved to another address in silence. */
+    first_address = localhost;
+    second_address = "127.0.0.2";
+    assert_int_equal(listener_open(&address, false, &second), -EADDRINUSE);
+    first_address = second_address = "192.0.2.1";
+    assert_int_equal(listener_open(&address, false, &second), -EADDRNOTAVAIL);
+    close(first);
+}
+
 /* [::] serves IPv4 clients as well. */
 static void test_dual_stack(void **state)
 {
@@ -79,6 +119,7 @@ int main(void)
         cmocka_unit_test(test_open_and_taken),
         cmocka_unit_test(test_shared),
         cmocka_unit_test(test_not_here),
+        cmocka_unit_test(test_the_first_address_of_this_machine),
         cmocka_unit_test(test_dual_stack),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
