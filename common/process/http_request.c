@@ -149,8 +149,9 @@ static enum MHD_Result refuse(struct http_request *request, unsigned int status,
 
 static bool has_body(const struct http_request *request)
 {
+    struct span length = http_request_header(request, "Content-Length");
     return http_request_header(request, "Transfer-Encoding").data ||
-           !span_is(http_request_header(request, "Content-Length"), "0");
+           (length.data && !span_is(length, "0"));
 }
 
 /* The header is complete; nothing of the body was read. */

@@ -6,7 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "common/process/http_server.h"
+#include "common/process/http_internal.h"
 #include "common/text/json.h"
 #include "tests/unit/process/http_client.h"
 
@@ -296,6 +296,31 @@ static void test_refused_by_the_server_itself(void **state)
     assert_int_equal(held_count, 0);
 }
 
+/* Who has sent all that it said it would is not waited for once it is answered. */
+static void test_only_an_unread_body_is_waited_for(void **state)
+{
+    static const struct {
+        const char *request;
+        size_t lingering;
+    } cases[] = {
+        {"GET /%zz HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n", 0},
+        {"POST /%zz HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: 0\r\n\r\n", 0},
+        {"POST /%zz HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: 9\r\n\r\n", 1},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        int fd = client_connect(port);
+        assert_true(client_send(loop, fd, cases[i].request, strlen(cases[i].request)));
+        assert_int_equal(client_receive(loop, fd, false, &answer), 400);
+        client_wait_for_end(loop, fd);
+        while (!list_is_empty(&server->connections))
+            loop_turn(loop, 5);
+        if (server->lingering.count != cases[i].lingering)
+            fail_msg("%zu connections linger after: %s", server->lingering.count, cases[i].request);
+        close(fd);
+    }
+}
+
 static void test_problem(void **state)
 {
     (void)state;
@@ -511,6 +536,7 @@ int main(void)
         SERVER_TEST(test_body_over_the_limit),
         SERVER_TEST(test_chunked_body_over_the_limit),
         SERVER_TEST(test_refused_by_the_server_itself),
+        SERVER_TEST(test_only_an_unread_body_is_waited_for),
         SERVER_TEST(test_problem),
         SERVER_TEST(test_answer_in_a_later_turn),
         SERVER_TEST(test_client_leaves_before_the_answer),
