@@ -95,15 +95,21 @@ static void advance(struct drain *drain)
         (void)say_leaving(drain);
 }
 
+/* Nobody is there to leave from, and nothing for anybody to take over. */
+static bool is_alone(const struct edge *edge)
+{
+    bool has_home = edge->home.link && !home_is_missing(&edge->home);
+    return !has_home && edge->connections.count == 0;
+}
+
 /* True when there is nothing more to be done here. While no router takes over what is left, one may
  * still come back: only the limit ends that. */
 static bool is_over(struct drain *drain)
 {
     struct edge *edge = drain->edge;
-    const struct home *home = &edge->home;
     if (drain->stage != DRAIN_LEAVING)
         return false;
-    if (has_left(drain) || (!home->link && edge->connections.count == 0)) {
+    if (has_left(drain) || is_alone(edge)) {
         log_info("drained", LOG_INT("ms", elapsed_ms(drain)));
         lifecycle_stopped(edge->lifecycle);
         return true;

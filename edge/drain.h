@@ -4,8 +4,8 @@
  *     DELIVERING        until all batches are acknowledged, at most 2 × CLOSE_TIMEOUT
  *     LEAVING           what is left is handed over, LEAVING sent; when received, the edge stops
  *
- * Without a router there is nobody to leave from: an edge that holds nothing stops at once, one
- * that does waits PEER_TIMEOUT for a router before it gives up what it holds, and says so.
+ * Without a router (none at all, or home_is_missing) there is nobody to leave from: an edge that
+ * holds nothing stops at once. One that does waits for a router until its limit, and then fails.
  */
 #ifndef SLIP_EDGE_DRAIN_H
 #define SLIP_EDGE_DRAIN_H

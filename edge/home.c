@@ -103,12 +103,20 @@ static void on_down(void *context, struct link *link)
     peers_log_down("router left", link);
     if (link != home->link)
         return;
-    if (home->is_adopted)
+    if (home_is_adopted(home))
         home->lost_ms = edge_now_ms(home->edge);
     home->link = NULL;
     home->is_adopted = false;
     home->has_left = link_end(link) == LINK_END_BYE;
     look_around(home);
+}
+
+static void on_silent(void *context, struct link *link)
+{
+    const struct home *home = context;
+    if (link == home->link)
+        log_warning("the home router is silent", LOG_SPAN("router", link_peer_name(link)),
+                    LOG_TEXT("address", link_address(link)));
 }
 
 static void on_received(void *context, struct link *link)
@@ -131,6 +139,7 @@ static void on_adopted(struct home *home, const struct wire_message *message)
     log_info("adopted by the home router", LOG_SPAN("router", link_peer_name(home->link)),
              LOG_UINT("epoch", message->as.adopted.epoch));
     edge_check_serving(home->edge);
+    edge_check_pressure(home->edge);
 }
 
 static void on_expired(struct home *home, const struct wire_message *message)
@@ -183,6 +192,7 @@ int home_open(struct home *home, struct edge *edge)
         .on_down = on_down,
         .on_message = on_message,
         .on_received = on_received,
+        .on_silent = on_silent,
         .on_refused = on_refused,
     };
     *home = (struct home){.edge = edge, .lost_ms = edge_now_ms(edge)};
@@ -207,17 +217,23 @@ void home_close(struct home *home)
     home->link = NULL;
 }
 
+/* A connector's session does not end by silence: a router that was killed leaves it up. */
 bool home_is_adopted(const struct home *home)
 {
-    return home->link && home->is_adopted;
+    return home->link && home->is_adopted &&
+           link_silent_ms(home->link) <= home->edge->config->peer_timeout_ms;
+}
+
+/* Who falls silent was heard after lost_ms: the time since then is the longer one. */
+bool home_is_missing(const struct home *home)
+{
+    return !home_is_adopted(home) &&
+           edge_now_ms(home->edge) - home->lost_ms > home->edge->config->peer_timeout_ms;
 }
 
 bool home_is_stuck(const struct home *home)
 {
-    if (home->link && link_is_full(home->link))
-        return true;
-    return !home_is_adopted(home) &&
-           edge_now_ms(home->edge) - home->lost_ms > home->edge->config->peer_timeout_ms;
+    return home_is_missing(home) || (home->link && link_is_full(home->link));
 }
 
 struct buffer *home_packet(struct home *home)

@@ -42,10 +42,14 @@ int home_open(struct home *home, struct edge *edge);
 /* Says BYE to all routers. Accepts one that was not opened. */
 void home_close(struct home *home);
 
+/* The home has adopted us and was heard within PEER_TIMEOUT. */
 bool home_is_adopted(const struct home *home);
 
-/* No home for longer than PEER_TIMEOUT, or its link is full: nothing more can be taken in. (A
- * shorter absence is a restart: handshakes and messages wait for the new one.) */
+/* No such home for longer than PEER_TIMEOUT. (A shorter absence is a restart: handshakes and
+ * messages wait for the new one.) */
+bool home_is_missing(const struct home *home);
+
+/* The home is missing, or its link is full: nothing more can be taken in. */
 bool home_is_stuck(const struct home *home);
 
 /* The packet for facts and batches; NULL while there is no home. */

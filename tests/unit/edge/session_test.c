@@ -81,6 +81,7 @@ static void test_the_other_router_takes_over(void **state)
     close(fd);
 }
 
+/* (PEER_TIMEOUT is longer than the restart here, in which nobody turns the loop.) */
 static void test_nobody_is_admitted_without_a_home(void **state)
 {
     (void)state;
@@ -483,7 +484,7 @@ static int teardown(void **state)
     return 0;
 }
 
-static const char *impatient[] = {"PEER_TIMEOUT=500ms", NULL};
+static const char *impatient[] = {"PEER_TIMEOUT=3s", NULL};
 static const char *quick[] = {"DRAIN_SECONDS=200ms", "CLOSE_TIMEOUT=200ms", "BATCH_EVENTS=2", NULL};
 
 #define RING_TEST(test, wanted)                                            \
