@@ -34,17 +34,32 @@ static bool close_one(struct connection *connection, bool is_last_moment)
     return true;
 }
 
-/* So many that the rest is spread evenly over the rest of the time. */
+/* Goes on where the last time ended; and after the end, for those who were accepted meanwhile, from
+ * the beginning. */
+static void close_some(struct drain *drain, size_t wanted, bool is_last_moment)
+{
+    const struct table *connections = &drain->edge->connections;
+    struct table_link *link = table_first_from(connections, drain->bucket);
+    for (; link && wanted > 0; link = table_next(connections, link)) {
+        drain->bucket = table_bucket(connections, link);
+        if (close_one(TABLE_ENTRY(link, struct connection, link), is_last_moment))
+            wanted--;
+    }
+    if (!link)
+        drain->bucket = 0;
+}
+
+/* So many that the rest is spread evenly over the rest of the time; in the end all. */
 static void close_share(struct drain *drain)
 {
-    struct edge *edge = drain->edge;
+    const struct edge *edge = drain->edge;
     int64_t left_ms = edge->config->drain_ms - elapsed_ms(drain);
-    bool is_last_moment = left_ms <= DRAIN_STEP_MS;
     size_t open = edge->in_stage[STAGE_OPEN];
-    size_t share = is_last_moment ? SIZE_MAX : open * DRAIN_STEP_MS / (size_t)left_ms + 1;
-    TABLE_FOR_EACH(&edge->connections, link) {
-        if (share > 0 && close_one(TABLE_ENTRY(link, struct connection, link), is_last_moment))
-            share--;
+    if (left_ms <= DRAIN_STEP_MS) {
+        drain->bucket = 0;
+        close_some(drain, SIZE_MAX, true);
+    } else if (open > 0) {
+        close_some(drain, open * DRAIN_STEP_MS / (size_t)left_ms + 1, false);
     }
 }
 

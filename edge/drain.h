@@ -24,6 +24,7 @@ struct drain {
     enum drain_stage stage;
     struct loop_timer step;
     int64_t began_ms;
+    size_t bucket;         /* of edge->connections: who stands before it was looked at */
     int64_t told_ms;       /* when the last client was told to go */
     uint64_t left_number;  /* link number of LEAVING, */
     uint32_t left_session; /* and the router session it was sent in */

@@ -88,7 +88,7 @@ void table_remove(struct table *table, struct table_link *link)
     table->count--;
 }
 
-static struct table_link *first_from(const struct table *table, size_t bucket)
+struct table_link *table_first_from(const struct table *table, size_t bucket)
 {
     for (; bucket < table->bucket_count; bucket++)
         if (table->buckets[bucket])
@@ -98,12 +98,17 @@ static struct table_link *first_from(const struct table *table, size_t bucket)
 
 struct table_link *table_first(const struct table *table)
 {
-    return first_from(table, 0);
+    return table_first_from(table, 0);
 }
 
 struct table_link *table_next(const struct table *table, const struct table_link *link)
 {
     if (link->next)
         return link->next;
-    return first_from(table, (link->hash & (table->bucket_count - 1)) + 1);
+    return table_first_from(table, table_bucket(table, link) + 1);
+}
+
+size_t table_bucket(const struct table *table, const struct table_link *link)
+{
+    return link->hash & (table->bucket_count - 1);
 }

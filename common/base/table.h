@@ -45,6 +45,11 @@ void table_remove(struct table *table, struct table_link *link);
 struct table_link *table_first(const struct table *table);
 struct table_link *table_next(const struct table *table, const struct table_link *link);
 
+/* A walk in several parts remembers the bucket it came to: as long as nothing is inserted, all in
+ * the buckets before it have been visited. The first element there or behind it, or NULL. */
+struct table_link *table_first_from(const struct table *table, size_t bucket);
+size_t table_bucket(const struct table *table, const struct table_link *link);
+
 #define TABLE_ENTRY(link, type, member) CONTAINER_OF(link, type, member)
 
 /* Removing the current element inside the loop is allowed. */

@@ -76,6 +76,31 @@ static void test_walk_visits_each_once_and_may_remove(void **state)
     free(entries);
 }
 
+static void test_walk_in_parts(void **state)
+{
+    (void)state;
+    struct table table;
+    struct entry *entries = make_many();
+    size_t bucket = 0, parts = 0, seen = 0;
+    table_init(&table);
+    assert_null(table_first_from(&table, 0));
+    for (int i = 0; i < MANY; i++)
+        table_insert(&table, &entries[i].link, span_text(entries[i].key));
+    for (struct table_link *link; (link = table_first_from(&table, bucket)); parts++) {
+        for (int i = 0; i < 100 && link; i++, link = table_next(&table, link)) {
+            struct entry *entry = TABLE_ENTRY(link, struct entry, link);
+            bucket = table_bucket(&table, link);
+            seen += !entry->seen;
+            entry->seen = true;
+        }
+        bucket += link == NULL;
+    }
+    assert_int_equal(seen, MANY);
+    assert_true(parts < MANY / 50); /* only the bucket where a part ended is seen twice */
+    table_fini(&table);
+    free(entries);
+}
+
 static void test_keys_are_bytes(void **state)
 {
     (void)state;
@@ -99,6 +124,7 @@ int main(void)
         cmocka_unit_test(test_empty),
         cmocka_unit_test(test_insert_find_remove),
         cmocka_unit_test(test_walk_visits_each_once_and_may_remove),
+        cmocka_unit_test(test_walk_in_parts),
         cmocka_unit_test(test_keys_are_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

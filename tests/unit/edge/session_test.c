@@ -441,6 +441,41 @@ static void test_draining(void **state)
     assert_int_equal(ring.edge->connections.count, 0);
 }
 
+/* A few at a time, each once, and also who is accepted while the others are told. */
+static void test_everybody_is_told_to_go(void **state)
+{
+    enum { CLIENTS = 40 };
+    int fds[CLIENTS + 1];
+    size_t parts = 0;
+    (void)state;
+    for (size_t i = 0; i < CLIENTS; i++)
+        fds[i] = client_open(&ring, i);
+    fds[CLIENTS] = client_shake(&ring, "");
+    ring_expect(&ring, &ring.router, "BATCH #40");
+    edge_drain(ring.edge);
+    for (size_t before = CLIENTS; before == CLIENTS;) {
+        ring_turn(&ring);
+        before = ring.edge->in_stage[STAGE_OPEN];
+    }
+    const struct record_command_body accept = {.type = COMMAND_ACCEPT,
+                                               .target = ring_id(&ring, CLIENTS)};
+    ring_answer(&ring, CLIENTS, 0, &accept);
+    assert_non_null(strstr(client_answer(&ring, fds[CLIENTS]), "HTTP/1.1 101 "));
+    for (size_t before = 0; before > 0 || parts == 0;) {
+        size_t open = ring.edge->in_stage[STAGE_OPEN];
+        parts += open != before;
+        before = open;
+        ring_turn(&ring);
+    }
+    assert_true(parts > 1);
+    for (size_t i = 0; i <= CLIENTS; i++) {
+        client_expect(&ring, fds[i], "\x88\x0c\x03\xe9going away", 14);
+        client_frame(fds[i], 0x88, span_text("\x03\xe9"));
+        client_expect_end(&ring, fds[i]);
+        close(fds[i]);
+    }
+}
+
 static void test_what_is_left_is_handed_over(void **state)
 {
     (void)state;
@@ -486,6 +521,7 @@ static int teardown(void **state)
 
 static const char *impatient[] = {"PEER_TIMEOUT=3s", NULL};
 static const char *quick[] = {"DRAIN_SECONDS=200ms", "CLOSE_TIMEOUT=200ms", "BATCH_EVENTS=2", NULL};
+static const char *unhurried[] = {"DRAIN_SECONDS=1s", NULL};
 
 #define RING_TEST(test, wanted)                                            \
     {                                                                      \
@@ -512,6 +548,7 @@ int main(void)
         RING_TEST(test_an_unknown_command_is_receipted, NULL),
         RING_TEST(test_an_empty_channel_is_left_lazily, NULL),
         RING_TEST(test_draining, quick),
+        RING_TEST(test_everybody_is_told_to_go, unhurried),
         RING_TEST(test_what_is_left_is_handed_over, quick),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
