@@ -31,6 +31,12 @@ static struct client_address address_of(const struct client *client, const struc
     return forwarded_client(&client->address, request, is_trusted, client->edge);
 }
 
+/* Whoever hung up before the answer left a TOMBSTONE, whose OPEN is the backend's work as well. */
+static size_t waiting_opens(const struct edge *edge)
+{
+    return edge->in_stage[STAGE_PENDING] + edge->in_stage[STAGE_TOMBSTONE];
+}
+
 static bool is_crowded(const struct edge *edge, const struct client_address *address)
 {
     uint64_t limit = edge->config->max_connections_per_address;
@@ -56,7 +62,7 @@ static const struct obstacle *obstacle(struct edge *edge, const struct client_ad
         return &pressed;
     if (edge->connections.count >= edge->config->max_connections)
         return &full;
-    if (edge->in_stage[STAGE_PENDING] >= edge->config->max_pending)
+    if (waiting_opens(edge) >= edge->config->max_pending)
         return &waiting;
     if (is_crowded(edge, address))
         return &crowded;

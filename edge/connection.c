@@ -57,6 +57,7 @@ void connection_forget(struct connection **connection_place)
     struct edge *edge = connection->edge;
     *connection_place = NULL;
     close_socket(connection);
+    neighbours_leave(&edge->neighbours, &connection->neighbour);
     timer_wheel_stop(&edge->wheel, &connection->timer);
     edge->in_stage[connection->stage]--;
     edge->event_bytes -= connection->events.bytes;
@@ -99,6 +100,8 @@ void connection_enter(struct connection *connection, enum connection_stage stage
     connection->stage = (uint8_t)stage;
     edge->in_stage[stage]++;
     connection->since_ms = edge_now_ms(edge);
+    if (stage == STAGE_CLOSED)
+        neighbours_leave(&edge->neighbours, &connection->neighbour);
     keepalive_arm(connection);
 }
 

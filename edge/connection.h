@@ -82,7 +82,7 @@ struct connection {
     struct event_queue events;
     struct queued_event *close_event; /* CLOSING: what will be told */
     struct memberships memberships;
-    struct neighbour *neighbour; /* while it has a socket, if addresses are counted, or NULL */
+    struct neighbour *neighbour; /* until CLOSED, if addresses are counted, or NULL */
     struct origin_mark origin;
     int64_t opened_at_ms; /* wall clock */
     char *metadata;       /* JSON */

@@ -3,8 +3,9 @@
  *     by_key ─ 198.51.100.7 ──────▶ 3 connections
  *            └ 2001:db8:1:2::/64 ─▶ 1 connection      an IPv6 host has a whole /64 to choose from
  *
- * An address is here as long as a connection of it has its socket: never more entries than
- * connections. Owned by the edge; no I/O.
+ * A connection counts while it has its socket, or its OPEN waits for the backend. An address is
+ * here as long as it has anything: never more entries than connections and clients. Owned by the
+ * edge; no I/O.
  */
 #ifndef SLIP_EDGE_NEIGHBOURS_H
 #define SLIP_EDGE_NEIGHBOURS_H

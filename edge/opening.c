@@ -113,6 +113,8 @@ void opening_refuse(struct connection *connection, const struct record_command_b
     size_t header_count = collect_headers(body, headers);
     answer(connection, body->status ? (int)body->status : STATUS_REFUSED, body->body, headers,
            header_count, LABEL_HANDSHAKE_REFUSED);
+    /* It has its answer: who comes again at once need not wait for the ACK. */
+    neighbours_leave(&connection->edge->neighbours, &connection->neighbour);
 }
 
 void opening_answer(struct connection *connection, int status)

@@ -59,7 +59,6 @@ int traffic_detach(struct connection *connection)
     struct edge *edge = connection->edge;
     int fd = connection->fd;
     ASSERT(fd >= 0);
-    neighbours_leave(&edge->neighbours, &connection->neighbour);
     loop_remove(edge->loop, &connection->source);
     connection->fd = -1;
     connection->is_blocked = false;

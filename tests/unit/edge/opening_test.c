@@ -305,6 +305,46 @@ static void test_full(void **state)
     close(third);
 }
 
+static void reset(int fd)
+{
+    const struct linger reset = {.l_onoff = 1};
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+    close(fd);
+}
+
+/* Whoever hangs up has still made work for the backend: it counts until that is done. */
+static void test_who_hangs_up_is_counted_until_the_backend_has_answered(void **state)
+{
+    (void)state;
+    int fd = client_shake(&ring, "");
+    ring_expect(&ring, &ring.router, "BATCH #0");
+    reset(fd);
+    while (ring.edge->in_stage[STAGE_TOMBSTONE] == 0)
+        ring_turn(&ring);
+    fd = client_shake(&ring, "");
+    bool by_address = ring.config.max_connections_per_address > 0;
+    expect_answer(fd, by_address ? "HTTP/1.1 429 " : "HTTP/1.1 503 ");
+    close(fd);
+    ring_ack(&ring, 0, 0, ACK_REFUSED, 0);
+    while (ring.edge->connections.count > 0)
+        ring_turn(&ring);
+    fd = client_shake(&ring, "");
+    ring_expect(&ring, &ring.router, "BATCH #1 0-0 meta OPEN");
+    close(fd);
+}
+
+static void test_who_is_refused_may_come_again_at_once(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < 3; i++) { /* no ACK has come yet */
+        int fd = client_shake(&ring, "");
+        ring_expect(&ring, &ring.router, "BATCH");
+        refuse_with(i, 403, "");
+        expect_answer(fd, "HTTP/1.1 403 ");
+        close(fd);
+    }
+}
+
 static void test_addresses_behind_proxies(void **state)
 {
     (void)state;
@@ -368,6 +408,7 @@ static int teardown(void **state)
 static const char *hurried[] = {"ACCEPT_TIMEOUT=1500ms", "HANDSHAKE_TIMEOUT=200ms", NULL};
 static const char *small[] = {"MAX_CONNECTIONS=1", "MAX_PENDING=1", NULL};
 static const char *few[] = {"MAX_PENDING=1", NULL};
+static const char *lonely[] = {"MAX_CONNECTIONS_PER_ADDRESS=1", NULL};
 static const char *proxied[] = {"PROXY_PROTOCOL=on", "TRUSTED_PROXIES=127.0.0.0/8", NULL};
 
 #define RING_TEST(test, settings)                                            \
@@ -393,6 +434,9 @@ int main(void)
         RING_TEST(test_slow_handshake, hurried),
         RING_TEST(test_full, small),
         RING_TEST(test_full, few),
+        RING_TEST(test_who_hangs_up_is_counted_until_the_backend_has_answered, few),
+        RING_TEST(test_who_hangs_up_is_counted_until_the_backend_has_answered, lonely),
+        RING_TEST(test_who_is_refused_may_come_again_at_once, lonely),
         RING_TEST(test_addresses_behind_proxies, proxied),
         RING_TEST(test_polls, NULL),
     };
