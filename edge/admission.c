@@ -17,13 +17,17 @@ struct obstacle {
     int limit; /* the label of limits_reached_total, or -1: it is no limit's doing */
 };
 
-static bool is_trusted(void *context, const struct client_address *address)
+bool admission_trusts(const struct edge *edge, const struct client_address *address)
 {
-    const struct edge *edge = context;
     struct sockaddr_storage socket_address;
     client_address_to_socket(address, &socket_address);
     return network_contains(&edge->config->trusted_proxies,
                             (const struct sockaddr *)&socket_address);
+}
+
+static bool is_trusted(void *context, const struct client_address *address)
+{
+    return admission_trusts(context, address);
 }
 
 static struct client_address address_of(const struct client *client, const struct request *request)
@@ -60,7 +64,7 @@ static const struct obstacle *obstacle(struct edge *edge, const struct client_ad
         return &draining;
     if (edge->is_pressed)
         return &pressed;
-    if (edge->connections.count >= edge->config->max_connections)
+    if (edge->connections.count >= edge->sockets.max_connections)
         return &full;
     if (waiting_opens(edge) >= edge->config->max_pending)
         return &waiting;

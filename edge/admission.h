@@ -9,6 +9,9 @@
 
 #include "edge/client.h"
 
+/* Is this a trusted proxy, which speaks for the clients behind it? */
+bool admission_trusts(const struct edge *edge, const struct client_address *address);
+
 /* Decides on the client, which is gone after it. The request stands at the beginning of
  * client->received; what follows it there are early frames. */
 void admission_decide(struct client **client, const struct request *request);

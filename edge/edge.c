@@ -81,6 +81,7 @@ void edge_check_serving(struct edge *edge)
         lifecycle_fail(edge->lifecycle, EXIT_FAILURE);
         return;
     }
+    sockets_begin(edge);
     log_info("listening", LOG_TEXT("address", address),
              LOG_UINT("port", listener_port(edge->acceptor.source.fd)));
     lifecycle_ready(edge->lifecycle);

@@ -20,6 +20,7 @@
 #include "edge/neighbours.h"
 #include "edge/origin.h"
 #include "edge/protocol/rate.h"
+#include "edge/sockets.h"
 
 struct edge {
     char id[EDGE_ID_LENGTH + 1];
@@ -28,8 +29,10 @@ struct edge {
     const struct config *config;
 
     struct acceptor acceptor;
-    struct list clients;   /* struct client: reading their request */
-    struct list lingering; /* struct linger: writing their last bytes */
+    struct sockets sockets;
+    struct list clients;   /* struct client: reading their request, the oldest first */
+    struct list lingering; /* struct linger: writing their last bytes, the oldest first */
+    size_t client_count, lingering_count;
 
     struct rate handshake_rate;
     struct neighbours neighbours;

@@ -26,6 +26,7 @@ static void end(struct linger_socket *linger)
     close(fd);
     timer_wheel_stop(&linger->edge->wheel, &linger->deadline);
     list_remove(&linger->link);
+    linger->edge->lingering_count--;
     outbox_fini(&linger->outbox);
     free(linger);
 }
@@ -92,21 +93,26 @@ void linger_begin(struct edge *edge, int fd, struct outbox *rest)
     linger->source =
         (struct loop_source){.fd = fd, .events = EPOLLIN | EPOLLOUT, .on_event = on_event};
     wheel_timer_init(&linger->deadline, on_due);
-    list_append(&edge->lingering, &linger->link);
     outbox_move(&linger->outbox, rest);
     if (loop_add(edge->loop, &linger->source) < 0) {
-        linger->source.fd = -1;
         close(fd);
-        list_remove(&linger->link);
         outbox_fini(&linger->outbox);
         free(linger);
         return;
     }
+    list_append(&edge->lingering, &linger->link);
+    edge->lingering_count++;
     wait_ms(linger, edge->config->close_timeout_ms);
     if (!flush(linger))
         end(linger);
     else if (linger->is_shut)
         loop_modify(edge->loop, &linger->source, EPOLLIN);
+}
+
+void linger_cut_oldest(struct edge *edge)
+{
+    ASSERT(!list_is_empty(&edge->lingering));
+    end(LIST_ENTRY(edge->lingering.next, struct linger_socket, link));
 }
 
 void linger_cut_all(struct edge *edge)

@@ -18,6 +18,9 @@ enum { LINGER_READ_MS = 2000 };
 /* Takes the socket (no longer watched by epoll) and what is in the outbox. */
 void linger_begin(struct edge *edge, int fd, struct outbox *rest);
 
+/* There is one (asserted). */
+void linger_cut_oldest(struct edge *edge);
+
 /* Cuts all that linger. */
 void linger_cut_all(struct edge *edge);
 

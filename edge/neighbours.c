@@ -8,6 +8,8 @@ struct neighbour {
     struct table_link link;
     struct client_address address;
     size_t connections;
+    size_t arrived;
+    struct list clients; /* so many, the oldest first */
 };
 
 static struct span key_of(const struct client_address *address)
@@ -40,15 +42,31 @@ size_t neighbours_count(const struct neighbours *neighbours, const struct client
     return neighbour ? neighbour->connections : 0;
 }
 
+static struct neighbour *find_or_add(struct neighbours *neighbours,
+                                     const struct client_address *address)
+{
+    struct neighbour *neighbour = find(neighbours, address);
+    if (neighbour)
+        return neighbour;
+    neighbour = xcalloc(1, sizeof(*neighbour));
+    neighbour->address = *address;
+    list_init(&neighbour->clients);
+    table_insert(&neighbours->by_key, &neighbour->link, key_of(&neighbour->address));
+    return neighbour;
+}
+
+static void forget_if_empty(struct neighbours *neighbours, struct neighbour *neighbour)
+{
+    if (neighbour->connections > 0 || neighbour->arrived > 0)
+        return;
+    table_remove(&neighbours->by_key, &neighbour->link);
+    free(neighbour);
+}
+
 struct neighbour *neighbours_enter(struct neighbours *neighbours,
                                    const struct client_address *address)
 {
-    struct neighbour *neighbour = find(neighbours, address);
-    if (!neighbour) {
-        neighbour = xcalloc(1, sizeof(*neighbour));
-        neighbour->address = *address;
-        table_insert(&neighbours->by_key, &neighbour->link, key_of(&neighbour->address));
-    }
+    struct neighbour *neighbour = find_or_add(neighbours, address);
     neighbour->connections++;
     return neighbour;
 }
@@ -57,8 +75,40 @@ void neighbours_leave(struct neighbours *neighbours, struct neighbour **neighbou
 {
     struct neighbour *neighbour = *neighbour_place;
     *neighbour_place = NULL;
-    if (!neighbour || --neighbour->connections > 0)
+    if (!neighbour)
         return;
-    table_remove(&neighbours->by_key, &neighbour->link);
-    free(neighbour);
+    neighbour->connections--;
+    forget_if_empty(neighbours, neighbour);
+}
+
+struct neighbour *neighbours_arrive(struct neighbours *neighbours,
+                                    const struct client_address *address, struct list *link)
+{
+    struct neighbour *neighbour = find_or_add(neighbours, address);
+    list_append(&neighbour->clients, link);
+    neighbour->arrived++;
+    return neighbour;
+}
+
+void neighbours_depart(struct neighbours *neighbours, struct neighbour **neighbour_place,
+                       struct list *link)
+{
+    struct neighbour *neighbour = *neighbour_place;
+    *neighbour_place = NULL;
+    if (!neighbour)
+        return;
+    list_remove(link);
+    neighbour->arrived--;
+    forget_if_empty(neighbours, neighbour);
+}
+
+size_t neighbours_arrived(const struct neighbour *neighbour)
+{
+    return neighbour->arrived;
+}
+
+struct list *neighbours_oldest(const struct neighbour *neighbour)
+{
+    ASSERT(neighbour->arrived > 0);
+    return neighbour->clients.next;
 }

@@ -29,10 +29,12 @@ def path_of(kind):
 
 
 class Process:
-    """`environment` are the program's own settings; nothing of ours leaks in but PATH."""
+    """`environment` are the program's own settings; nothing of ours leaks in but PATH. `descriptors`:
+    its limit of them, instead of ours."""
 
-    def __init__(self, kind, environment, name=None):
+    def __init__(self, kind, environment, name=None, descriptors=None):
         self.kind = kind
+        self.descriptors = descriptors
         self.name = name or kind
         self.admin_port = int(environment.get("ADMIN_LISTEN", f":{free_port()}").rpartition(":")[2])
         self.environment = {
@@ -49,8 +51,9 @@ class Process:
         self.start()
 
     def start(self):
+        limited = ["prlimit", f"--nofile={self.descriptors}"] if self.descriptors else []
         self.process = subprocess.Popen(  # pylint: disable=consider-using-with
-            [path_of(self.kind)], env=self.environment, stdin=subprocess.DEVNULL,
+            [*limited, path_of(self.kind)], env=self.environment, stdin=subprocess.DEVNULL,
             stdout=self.log_file, stderr=self.log_file)
 
     def is_running(self):

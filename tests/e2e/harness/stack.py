@@ -61,8 +61,8 @@ class Stack:
     def _at(port):
         return f"127.0.0.1:{port}"
 
-    def _start(self, kind, index, **extra):
-        return Process(kind, {**self.settings, **extra}, f"{kind}{index}")
+    def _start(self, kind, index, descriptors=None, **extra):
+        return Process(kind, {**self.settings, **extra}, f"{kind}{index}", descriptors)
 
     def _peers(self):
         return {"ROUTER_ADDRESSES": ",".join(map(self._at, self.router_ports)),
@@ -74,7 +74,7 @@ class Stack:
         return worker
 
     def add_edge(self, **settings):
-        """All edges share one port, unless told otherwise with EDGE_LISTEN."""
+        """All edges share one port, unless told otherwise with EDGE_LISTEN. `descriptors` is its limit."""
         settings.setdefault("EDGE_LISTEN", f"127.0.0.1:{self.edge_port}")
         edge = self._start("edge", len(self.edges), **{**self._peers(), **settings})
         self.edges.append(edge)

@@ -37,6 +37,7 @@ class Up:
             "CONTROL_LISTEN": "127.0.0.1:0",
             "EXAMPLE_LISTEN": "127.0.0.1:0",
             "DRAIN_SECONDS": "500ms",
+            "MAX_CONNECTIONS": "1000",  # so many descriptors every machine has: nothing to warn of
             **settings,
         }
         self.process = subprocess.Popen(  # pylint: disable=consider-using-with

@@ -73,12 +73,39 @@ static void test_unknown_addresses_are_one(void **state)
     neighbours_fini(&neighbours);
 }
 
+static void test_clients_wait_in_a_row(void **state)
+{
+    (void)state;
+    struct neighbours neighbours;
+    struct list links[3];
+    struct client_address here = address("192.0.2.1"), there = address("192.0.2.2");
+    neighbours_init(&neighbours);
+    struct neighbour *first = neighbours_arrive(&neighbours, &here, &links[0]);
+    struct neighbour *second = neighbours_arrive(&neighbours, &here, &links[1]);
+    struct neighbour *other = neighbours_arrive(&neighbours, &there, &links[2]);
+    struct neighbour *connection = neighbours_enter(&neighbours, &here);
+    assert_int_equal(neighbours_arrived(first), 2);
+    assert_int_equal(neighbours_count(&neighbours, &here), 1);
+    assert_ptr_equal(neighbours_oldest(first), &links[0]);
+    neighbours_depart(&neighbours, &first, &links[0]);
+    assert_null(first);
+    assert_ptr_equal(neighbours_oldest(second), &links[1]);
+    neighbours_leave(&neighbours, &connection);
+    assert_int_equal(neighbours_arrived(second), 1);
+    neighbours_depart(&neighbours, &second, &links[1]);
+    assert_int_equal(neighbours.by_key.count, 1);
+    neighbours_depart(&neighbours, &other, &links[2]);
+    neighbours_depart(&neighbours, &other, &links[2]);
+    neighbours_fini(&neighbours);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_addresses_are_counted_apart),
         cmocka_unit_test(test_ipv6_counts_by_network),
         cmocka_unit_test(test_unknown_addresses_are_one),
+        cmocka_unit_test(test_clients_wait_in_a_row),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

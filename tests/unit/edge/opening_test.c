@@ -345,6 +345,86 @@ static void test_who_is_refused_may_come_again_at_once(void **state)
     }
 }
 
+/* ---- who only connects ---- */
+
+static void test_the_oldest_of_an_address_makes_room(void **state)
+{
+    int fds[5];
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(fds); i++)
+        fds[i] = client_connect(&ring, i < 4 ? "GET / HTTP/1.1\r\nHost:" : "");
+    for (size_t i = 0; i < 3; i++) {
+        const char *answer = client_answer(&ring, fds[i]);
+        assert_non_null(strstr(answer, "HTTP/1.1 503 "));
+        assert_non_null(strstr(answer, "Retry-After: "));
+        close(fds[i]);
+    }
+    assert_int_equal(ring.edge->client_count, 2);
+    close(fds[3]);
+    close(fds[4]);
+    while (ring.edge->client_count > 0)
+        ring_turn(&ring);
+    assert_int_equal(ring.edge->neighbours.by_key.count, 0);
+}
+
+/* Before it goes the oldest is read: a handshake that has come is decided upon. */
+static void test_who_has_said_all_is_not_evicted(void **state)
+{
+    int fds[5];
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(fds); i++)
+        fds[i] = client_shake(&ring, "");
+    ring_expect(&ring, &ring.router, "BATCH #0");
+    ring_expect(&ring, &ring.router, "BATCH #1");
+    for (size_t i = 2; i < ARRAY_LENGTH(fds); i++)
+        expect_answer(fds[i], "HTTP/1.1 429 ");
+    for (size_t i = 0; i < ARRAY_LENGTH(fds); i++)
+        close(fds[i]);
+}
+
+static void test_those_without_a_handshake_are_bounded_in_all(void **state)
+{
+    enum { SHARE = 10 };
+    int fds[3 * SHARE];
+    (void)state;
+    ring.edge->sockets.share = SHARE; /* as if there were no more descriptors */
+    int first = client_open(&ring, 0);
+    for (size_t i = 0; i < ARRAY_LENGTH(fds); i++) {
+        fds[i] = client_connect(&ring, "");
+        ring_turn(&ring);
+    }
+    while (ring.edge->client_count + ring.edge->lingering_count > SHARE - 1)
+        ring_turn(&ring);
+    for (size_t i = 0; i < ARRAY_LENGTH(fds) - (SHARE - 1); i++)
+        expect_answer(fds[i], "HTTP/1.1 503 ");
+    int last = client_open(&ring, 1);
+    assert_int_equal(ring.edge->in_stage[STAGE_OPEN], 2);
+    for (size_t i = 0; i < ARRAY_LENGTH(fds); i++)
+        close(fds[i]);
+    close(first);
+    close(last);
+}
+
+/* Who lingers has had its answer, and goes before those who wait for theirs. */
+static void test_those_who_linger_go_first(void **state)
+{
+    (void)state;
+    ring.edge->sockets.share = 2;
+    int refused = client_connect(&ring, "rubbish\r\n\r\n");
+    expect_answer(refused, "HTTP/1.1 400 ");
+    assert_int_equal(ring.edge->lingering_count, 1); /* until it ends its side */
+    int first = client_connect(&ring, "GET");
+    while (ring.edge->client_count < 1)
+        ring_turn(&ring);
+    int second = client_connect(&ring, "GET");
+    while (ring.edge->client_count < 2)
+        ring_turn(&ring);
+    assert_int_equal(ring.edge->lingering_count, 0);
+    close(refused);
+    close(first);
+    close(second);
+}
+
 static void test_addresses_behind_proxies(void **state)
 {
     (void)state;
@@ -409,6 +489,7 @@ static const char *hurried[] = {"ACCEPT_TIMEOUT=1500ms", "HANDSHAKE_TIMEOUT=200m
 static const char *small[] = {"MAX_CONNECTIONS=1", "MAX_PENDING=1", NULL};
 static const char *few[] = {"MAX_PENDING=1", NULL};
 static const char *lonely[] = {"MAX_CONNECTIONS_PER_ADDRESS=1", NULL};
+static const char *paired[] = {"MAX_CONNECTIONS_PER_ADDRESS=2", NULL};
 static const char *proxied[] = {"PROXY_PROTOCOL=on", "TRUSTED_PROXIES=127.0.0.0/8", NULL};
 
 #define RING_TEST(test, settings)                                            \
@@ -437,6 +518,10 @@ int main(void)
         RING_TEST(test_who_hangs_up_is_counted_until_the_backend_has_answered, few),
         RING_TEST(test_who_hangs_up_is_counted_until_the_backend_has_answered, lonely),
         RING_TEST(test_who_is_refused_may_come_again_at_once, lonely),
+        RING_TEST(test_the_oldest_of_an_address_makes_room, paired),
+        RING_TEST(test_who_has_said_all_is_not_evicted, paired),
+        RING_TEST(test_those_without_a_handshake_are_bounded_in_all, NULL),
+        RING_TEST(test_those_who_linger_go_first, NULL),
         RING_TEST(test_addresses_behind_proxies, proxied),
         RING_TEST(test_polls, NULL),
     };
