@@ -1,7 +1,4 @@
 /* Whose edge it is, asked of PostgreSQL (edge.h). */
-#include <inttypes.h>
-#include <stdlib.h>
-
 #include "common/process/log.h"
 #include "router/connection.h"
 #include "router/death.h"

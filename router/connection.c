@@ -5,7 +5,8 @@
 #include "common/process/log.h"
 #include "router/router.h"
 
-enum { GONE_REASON_CODE_LEFT = 1001 };
+/* Of the CLOSE that is written for an edge that cannot write it any more (RFC 6455 §7.4.1). */
+enum { CODE_GOING_AWAY = 1001, CODE_ABNORMAL_CLOSURE = 1006 };
 
 static void on_retry(struct loop_timer *timer)
 {
@@ -240,7 +241,7 @@ void connection_finish_batch(struct connection *connection, enum ack_outcome out
         return;
     }
     if (edge_is_gone(connection->edge) && !connection->has_close)
-        connection_orphan(connection, connection->edge->state == EDGE_DEAD ? 1006 : 1001);
+        connection_orphan(connection);
     else
         connection_go_on(connection);
 }
@@ -254,7 +255,14 @@ static bool is_unheard_of(const struct connection *connection)
            (connection->phase == CONNECTION_QUEUED || connection->phase == CONNECTION_IDLE);
 }
 
-void connection_orphan(struct connection *connection, uint64_t code)
+static struct batch *new_close(const struct edge *edge)
+{
+    return edge->state == EDGE_LEAVING
+               ? batch_new_close(CODE_GOING_AWAY, span_text("edge left"))
+               : batch_new_close(CODE_ABNORMAL_CLOSURE, span_text("edge lost"));
+}
+
+void connection_orphan(struct connection *connection)
 {
     if (connection->phase == CONNECTION_FINISHED)
         return;
@@ -269,8 +277,7 @@ void connection_orphan(struct connection *connection, uint64_t code)
 
     if (connection->has_close || is_open_undecided)
         return; /* the end of the OPEN comes back here */
-    struct batch *close =
-        batch_new_close(code, span_text(code == GONE_REASON_CODE_LEFT ? "edge left" : "edge lost"));
+    struct batch *close = new_close(connection->edge);
     connection->state = CONNECTION_CLOSING;
     connection_add_batch(connection, &close);
     projection_connection(connection, false, NULL, 0);

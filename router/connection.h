@@ -109,8 +109,9 @@ void connection_finish_batch(struct connection *connection, enum ack_outcome out
                              uint64_t status);
 
 /* Its edge is gone: what the backend has not seen of an OPEN is dropped; if it knows the
- * connection, or may, a CLOSE with this code is due unless there is one. May free it. */
-void connection_orphan(struct connection *connection, uint64_t code);
+ * connection, or may, a CLOSE is due unless there is one (1001 of an edge that is LEAVING, 1006 of
+ * a DEAD one). May free it. */
+void connection_orphan(struct connection *connection);
 
 /* Says again how a batch up to `last` ended, to an edge that repeats it. */
 void connection_acknowledge_again(struct connection *connection, uint64_t last);

@@ -1,7 +1,5 @@
 #include "router/dead_letter.h"
 
-#include <inttypes.h>
-
 #include "common/contract/event.h"
 #include "common/process/log.h"
 #include "common/process/metrics.h"

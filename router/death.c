@@ -1,6 +1,5 @@
 #include "router/death.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 
 #include "common/process/log.h"
@@ -9,7 +8,7 @@
 #include "router/queries.h"
 #include "router/router.h"
 
-enum { ROWS_PAGE = 1000, CODE_GONE = 1006 }; /* the page's size is query_edge_rows' */
+enum { ROWS_PAGE = 1000 }; /* query_edge_rows' */
 
 static void read_rows(struct edge *edge, struct span after);
 
@@ -35,7 +34,7 @@ static void close_row(struct edge *edge, const struct database_answer *answer, s
     struct connection *connection =
         connection_new(edge, id, state_of(database_cell(answer, 0, row, 1)));
     connection_told_metadata(connection, database_cell(answer, 0, row, 2));
-    connection_orphan(connection, CODE_GONE);
+    connection_orphan(connection);
 }
 
 static void on_rows(void *context, const struct database_answer *answer)
@@ -46,7 +45,7 @@ static void on_rows(void *context, const struct database_answer *answer)
     if (answer->kind != DATABASE_DONE) {
         log_warning("rows of a dead edge not read", LOG_SPAN("edge", edge_id(edge)),
                     LOG_TEXT("error", answer->message));
-        return; /* has_rows stays: death_record() comes again */
+        return; /* is_unsettled stays: death_record() comes again */
     }
     size_t count = database_rows(answer, 0);
     for (size_t row = 0; row < count; row++)
@@ -55,7 +54,7 @@ static void on_rows(void *context, const struct database_answer *answer)
         read_rows(edge, database_cell(answer, 0, count - 1, 0));
         return;
     }
-    edge->has_rows = false;
+    edge->is_unsettled = false;
     reconcile_stop(edge);
     projection_go_on(edge);
     edge_check_gone_later(edge);
@@ -99,7 +98,7 @@ static void die(struct edge *edge)
                 LOG_UINT("connections", edge->connection_count));
     metric_add(METRIC_EDGES_EXPIRED, 1);
     edge_set_state(edge, EDGE_DEAD);
-    edge->has_rows = true;
+    edge->is_unsettled = true;
     if (edge->link) {
         edge_send_expired(edge->link, edge_id(edge));
         link_set_data(edge->link, NULL);
@@ -109,7 +108,7 @@ static void die(struct edge *edge)
     roll_bury(router, edge_id(edge), edge->epoch);
     orphans_forget(router, edge_id(edge));
     LIST_FOR_EACH(&edge->connections, link)
-        connection_orphan(LIST_ENTRY(link, struct connection, of_edge), CODE_GONE);
+        connection_orphan(LIST_ENTRY(link, struct connection, of_edge));
     edge_check_gone_later(edge);
 }
 
@@ -170,7 +169,7 @@ void death_check(struct router *router)
         struct edge *edge = TABLE_ENTRY(link, struct edge, by_id);
         if (edge->state == EDGE_LIVE && !edge_is_heard(edge, router->config->peer_timeout_ms))
             judge(edge);
-        else if (edge->state == EDGE_DEAD && edge->has_rows && !edge->unit &&
+        else if (edge->state == EDGE_DEAD && edge->is_unsettled && !edge->unit &&
                  store_is_ready(router))
             death_record(edge);
     }
@@ -187,14 +186,14 @@ static void on_recorded(void *context, const struct database_answer *answer)
         read_rows(edge, (struct span){0});
         return;
     }
-    edge->has_rows = false; /* another router has closed them */
+    edge->is_unsettled = false; /* another router has closed them */
     edge->projection.is_stale = false;
     edge_check_gone_later(edge);
 }
 
 void death_record(struct edge *edge)
 {
-    edge->has_rows = true;
+    edge->is_unsettled = true;
     (void)edge_ask(edge, new_burial(edge->router, edge_id(edge), edge->epoch, on_recorded, edge));
 }
 

@@ -2,8 +2,7 @@
  *
  *     silent for PEER_TIMEOUT ──▶ compare-and-set in `edges` ──won──▶ the roll says dead
  *     (or an orphan, orphans.h)                                       each connection: CLOSE 1006
- *                                                                     its rows: the same, page by
- * page
+ *                                                                     its rows, by pages: the same
  */
 #ifndef SLIP_ROUTER_DEATH_H
 #define SLIP_ROUTER_DEATH_H

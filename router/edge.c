@@ -121,7 +121,7 @@ static void on_gone(struct loop_deferred *deferred)
     struct edge *edge = CONTAINER_OF(deferred, struct edge, gone);
     struct router *router = edge->router;
 
-    if (!edge_is_gone(edge) || edge->connection_count > 0 || edge->has_rows)
+    if (!edge_is_gone(edge) || edge->connection_count > 0 || edge->is_unsettled)
         return;
     if (edge->state == EDGE_LEAVING && !edge->is_left_told) {
         edge->is_left_told = true;
@@ -191,7 +191,7 @@ static void begin_to_leave(struct edge *edge)
     reconcile_stop(edge);
     projection_edge_state(edge, "leaving");
     LIST_FOR_EACH(&edge->connections, link)
-        connection_orphan(LIST_ENTRY(link, struct connection, of_edge), 1001);
+        connection_orphan(LIST_ENTRY(link, struct connection, of_edge));
     edge_check_gone_later(edge);
 }
 

@@ -43,7 +43,7 @@ struct edge {
     struct list finished;    /* those kept to answer a repeated batch */
     size_t connection_count;
     struct database_unit *unit; /* a question to PostgreSQL under way, about this edge */
-    bool has_rows;         /* DEAD: its death is not recorded, or its rows are not all looked at */
+    bool is_unsettled;     /* DEAD: its death is not recorded, or its rows are not all looked at */
     bool is_left_told;     /* LEAVING: that it has left goes to PostgreSQL */
     bool has_said_leaving; /* ADOPTING: LEAVING follows */
     bool is_known_live;    /* was LIVE here: stays on the roll while it adopts us again */

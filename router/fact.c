@@ -90,7 +90,7 @@ static void add_batch(struct edge *edge, struct connection *connection, struct b
     connection_add_batch(connection, batch);
     show_batch(connection, added, is_new, message->metadata_known);
     if (edge->state == EDGE_LEAVING && !connection->has_close)
-        connection_orphan(connection, 1001);
+        connection_orphan(connection);
     else
         connection_go_on(connection);
 }

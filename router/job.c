@@ -139,7 +139,7 @@ static struct retry_facts facts_of(const struct connection *connection,
     int64_t now_ms = loop_now_ms(connection->edge->router->loop);
 
     return (struct retry_facts){
-        .outcome = done->outcome <= JOB_HELD ? (enum job_outcome)done->outcome : JOB_BROKEN,
+        .outcome = retry_outcome(done->outcome),
         .status = done->status,
         .retry_after_ms = done->retry_after_ms,
         .attempts = batch->attempts,

@@ -1,7 +1,6 @@
 /* The tables' form: applies the migrations that the schema lacks, when a session begins.
  *
- *     lock (by the schema's name) ─▶ what is there? ─▶ what is missing, in one transaction ─▶
- * unlock
+ *     lock (the schema's name) ─▶ what is there? ─▶ what is missing, in one transaction ─▶ unlock
  *
  * However long that takes: with millions of rows it is minutes, in which nothing ends it. It does
  * wait for locks only so long (sql/ takes some that keep everybody else from a table): a reader

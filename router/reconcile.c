@@ -41,7 +41,7 @@ void snapshot_fini(struct snapshot *snapshot)
 /* Rows that are wrong, or that have not been looked at, may still name what is finished. */
 static bool rows_may_be_wrong(const struct edge *edge)
 {
-    return edge->projection.is_stale || edge->has_rows;
+    return edge->projection.is_stale || edge->is_unsettled;
 }
 
 void reconcile_note_finished(struct edge *edge, struct span connection)

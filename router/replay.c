@@ -145,7 +145,7 @@ static struct retry_decision decide(const struct replay *replay, const struct me
                                         .first_ms = config->retry_first_ms,
                                         .last_ms = config->retry_last_ms};
     const struct retry_facts facts = {
-        .outcome = (enum job_outcome)done->outcome,
+        .outcome = retry_outcome(done->outcome),
         .status = done->status,
         .retry_after_ms = done->retry_after_ms,
         .attempts = replay->batch->attempts,

@@ -40,6 +40,11 @@ static int64_t held_ms(const struct retry_facts *facts, const struct retry_limit
     return pause_ms(facts, limits, jitter) + pause_ms(&unheld, limits, jitter);
 }
 
+enum job_outcome retry_outcome(uint64_t said)
+{
+    return said <= JOB_HELD ? (enum job_outcome)said : JOB_BROKEN;
+}
+
 bool retry_may_be_accepted(enum job_outcome outcome)
 {
     switch (outcome) {

@@ -65,6 +65,9 @@ MUST_USE
 struct retry_decision retry_decide(const struct retry_facts *facts,
                                    const struct retry_limits *limits, uint64_t jitter);
 
+/* The outcome that a worker says; one that we do not know is a failure like any other. */
+enum job_outcome retry_outcome(uint64_t said);
+
 /* OPEN: may the backend have accepted, when an attempt ends so? */
 bool retry_may_be_accepted(enum job_outcome outcome);
 

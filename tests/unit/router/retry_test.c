@@ -155,6 +155,15 @@ static void opens_that_nobody_waits_for(void **state)
     assert_int_equal(ACTION(.is_open = true, .outcome = JOB_STATUS, .status = 400), RETRY_UNKNOWN);
 }
 
+/* A newer worker may know more of them. */
+static void unknown_outcomes(void **state)
+{
+    (void)state;
+    assert_int_equal(retry_outcome(JOB_HELD), JOB_HELD);
+    assert_int_equal(retry_outcome(JOB_HELD + 1), JOB_BROKEN);
+    assert_int_equal(retry_outcome(UINT64_MAX), JOB_BROKEN);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -167,6 +176,7 @@ int main(void)
         cmocka_unit_test(opens),
         cmocka_unit_test(doubt_stays),
         cmocka_unit_test(opens_that_nobody_waits_for),
+        cmocka_unit_test(unknown_outcomes),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
