@@ -92,6 +92,8 @@ static void on_received(void *context, struct link *link)
 {
     if (is_edge(link))
         edge_on_received(context, link);
+    else
+        worker_on_received(context, link);
 }
 
 /* A silent edge is judged (death.h); a worker takes us for dead, and drops our jobs, as we take it.

@@ -98,6 +98,13 @@ void worker_on_down(struct router *router, struct link *link)
     router_check_drained(router);
 }
 
+void worker_on_received(struct router *router, struct link *link)
+{
+    (void)link;
+    if (router->dispatch.waiting > 0 || !list_is_empty(&router->replays.queued))
+        dispatch_wake(router);
+}
+
 void worker_on_ready(struct router *router, struct link *link, const struct wire_message *message)
 {
     struct worker *worker = link_data(link);

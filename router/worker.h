@@ -40,6 +40,8 @@ uint64_t worker_pool_credits(const struct worker_pool *pool);
 
 void worker_on_up(struct router *router, struct link *link);
 void worker_on_down(struct router *router, struct link *link);
+/* Its link may have been full, with jobs waiting for nothing else. */
+void worker_on_received(struct router *router, struct link *link);
 void worker_on_ready(struct router *router, struct link *link, const struct wire_message *message);
 
 #endif

@@ -14,7 +14,7 @@ struct link {
     struct wire_decoder decoder;
     uint64_t number, received;
     int64_t silent_ms;
-    bool is_up;
+    bool is_up, is_full;
 };
 
 struct link_set {
@@ -107,6 +107,11 @@ bool fake_link_hear_id(struct link *link, enum message_id id, struct wire_messag
             return true;
     }
     return false;
+}
+
+void fake_link_set_full(struct link *link, bool is_full)
+{
+    link->is_full = is_full;
 }
 
 void fake_link_set_silent(struct link *link, int64_t silent_ms)
@@ -220,8 +225,7 @@ uint64_t link_received(const struct link *link)
 
 bool link_is_full(const struct link *link)
 {
-    (void)link;
-    return false;
+    return link->is_full;
 }
 
 void link_acknowledge_now(struct link *link)

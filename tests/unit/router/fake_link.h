@@ -23,6 +23,8 @@ bool fake_link_hear(struct link *link, struct wire_message *ret_message);
 /* The same for the oldest message of this kind; what comes before it is dropped. */
 bool fake_link_hear_id(struct link *link, enum message_id id, struct wire_message *ret_message);
 
+/* Nothing more is to be said to it, until it has received. */
+void fake_link_set_full(struct link *link, bool is_full);
 void fake_link_set_silent(struct link *link, int64_t silent_ms);
 
 /* How the program's life was told: see lifecycle.h. */

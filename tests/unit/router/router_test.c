@@ -500,6 +500,19 @@ static void draining(void **state)
     assert_int_equal(fake_lifecycle_exit, 0);
 }
 
+static void a_link_that_was_full_goes_on(void **state)
+{
+    (void)state;
+    bench_start(&bench);
+    struct link *edge = bench_edge(&bench, "E"), *worker = bench_worker(&bench, 10);
+    fake_link_set_full(worker, true);
+    bench_text(edge, "a", 1, "x");
+    bench_no_job(&bench, worker);
+    fake_link_set_full(worker, false);
+    fake_link_receive_all(worker);
+    (void)bench_job(&bench, worker, "a", 1);
+}
+
 static void a_url_that_is_none(void **state)
 {
     void *actor = NULL;
@@ -536,6 +549,7 @@ int main(void)
         TEST(a_snapshot_fills_the_memory),
         TEST(leaving),
         TEST(draining),
+        TEST(a_link_that_was_full_goes_on),
         TEST(a_url_that_is_none),
     };
 
