@@ -5,6 +5,7 @@
 #include "common/base/random.h"
 #include "common/process/metrics.h"
 #include "router/connection.h"
+#include "router/drain.h"
 #include "router/retry.h"
 #include "router/router.h"
 
@@ -59,6 +60,19 @@ void dispatch_queue(struct connection *connection, bool in_front)
     dispatch_wake(router);
 }
 
+int64_t dispatch_longest_ms(const struct router *router)
+{
+    int64_t now_ms = loop_now_ms(router->loop), oldest_ms = now_ms;
+
+    LIST_FOR_EACH(&router->workers.workers, link) {
+        const struct worker *worker = LIST_ENTRY(link, struct worker, of_pool);
+        const struct job *first = LIST_FIRST(&worker->jobs, struct job, of_worker);
+        if (first && first->began_ms < oldest_ms)
+            oldest_ms = first->began_ms;
+    }
+    return now_ms - oldest_ms;
+}
+
 void dispatch_unqueue(struct connection *connection)
 {
     list_remove(&connection->place);
@@ -66,11 +80,16 @@ void dispatch_unqueue(struct connection *connection)
 }
 
 /* A router that is leaving still speaks for edges that cannot speak for themselves. */
+static bool may_go(const struct router *router, const struct connection *connection)
+{
+    return !router->dispatch.is_pausing || edge_is_gone(connection->edge);
+}
+
 static struct connection *first_of(const struct router *router, const struct list *queue)
 {
     LIST_FOR_EACH(queue, link) {
         struct connection *connection = LIST_ENTRY(link, struct connection, place);
-        if (!router->is_draining || edge_is_gone(connection->edge))
+        if (may_go(router, connection))
             return connection;
     }
     return NULL;
@@ -128,12 +147,11 @@ static size_t gather_group(struct router *router, struct connection *first)
 
     LIST_FOR_EACH(queue, link) {
         struct connection *connection = LIST_ENTRY(link, struct connection, place);
-        bool may_go = !router->is_draining || edge_is_gone(connection->edge);
         if (connection->group != first->group)
             continue;
         if (count == limit || connection->group_limit <= count || bytes >= DISPATCH_GROUP_BYTES)
             break;
-        if (!may_go || (connection != first && is_too_late(router, connection)))
+        if (!may_go(router, connection) || (connection != first && is_too_late(router, connection)))
             continue;
         limit = min_size(limit, connection->group_limit);
         bytes += connection_batch(connection)->bytes;
@@ -165,6 +183,7 @@ static struct job *job_new(struct router *router, struct worker *worker, size_t 
     struct job *job = xcalloc(1, sizeof *job + count * sizeof(struct connection *));
 
     job->number = ++dispatch->last_number;
+    job->began_ms = loop_now_ms(router->loop);
     job->worker = worker;
     job->count = count;
     list_init(&job->of_worker);
@@ -222,6 +241,7 @@ static void on_turn(struct loop_deferred *deferred)
     struct worker *worker;
     struct connection *connection;
 
+    router->dispatch.is_pausing = drain_is_pausing(router);
     while ((worker = worker_pool_pick(&router->workers))) {
         struct replay *replay = replays_next(router);
         connection = next_connection(router);

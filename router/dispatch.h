@@ -10,7 +10,8 @@
  *
  * Replays of dead letters (replay.h) go between them, each alone, by the same rule.
  *
- * Runs at the end of a turn that made something ready or freed a credit.
+ * Runs at the end of a turn that made something ready or freed a credit. While the router leaves,
+ * connections of edges that can go elsewhere may have to wait (drain.h).
  */
 #ifndef SLIP_ROUTER_DISPATCH_H
 #define SLIP_ROUTER_DISPATCH_H
@@ -31,6 +32,7 @@ struct job {
     struct list of_worker;
     struct worker *worker;
     uint64_t number;
+    int64_t began_ms;
     struct replay *replay; /* of a dead letter (replay.h), and of no connection; NULL otherwise */
     size_t count;
     struct connection *items[]; /* NULL: forgotten meanwhile */
@@ -47,6 +49,7 @@ struct dispatch {
     struct record_job_item *scratch; /* for one JOB */
     struct connection **group;       /* the same connections */
     size_t group_limit;
+    bool is_pausing; /* in this turn: drain.h */
     struct loop_deferred turn;
 };
 
@@ -60,6 +63,9 @@ void dispatch_wake(struct router *router);
 
 /* Puts a connection with a batch into its queue: behind the others, or in front of them. */
 void dispatch_queue(struct connection *connection, bool in_front);
+
+/* How long the oldest job has been under way; 0 when there is none. */
+int64_t dispatch_longest_ms(const struct router *router);
 
 /* Takes a connection out of its queue. */
 void dispatch_unqueue(struct connection *connection);

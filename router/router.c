@@ -10,8 +10,8 @@
 #include "common/wire/report.h"
 #include "router/connection.h"
 #include "router/death.h"
+#include "router/drain.h"
 #include "router/fact.h"
-#include "router/queries.h"
 
 enum { TICKS_PER_TIMEOUT = 20, ROLL_PATIENCE_MS = 1000 };
 
@@ -160,6 +160,7 @@ static void on_tick(struct loop_timer *timer)
     dead_letters_go_on(router);
     replays_go_on(router);
     roll_expire(router);
+    drain_go_on(router);
 }
 
 /* ---- the life of the actor ---- */
@@ -230,69 +231,6 @@ void router_destroy(void **actor)
     table_fini(&router->connections);
     table_fini(&router->edges);
     free(router);
-}
-
-/* ---- draining ---- */
-
-int64_t router_drain_limit_ms(const struct config *config)
-{
-    return config->drain_ms + config->peer_timeout_ms;
-}
-
-/* Jobs of edges that can wait for another router are not begun any more; those under way may end,
- * and what edges have left behind is delivered. */
-void router_drain(void *actor)
-{
-    struct router *router = actor;
-
-    router->is_draining = true;
-    log_info("draining", LOG_UINT("jobs", router->dispatch.jobs.count));
-    dispatch_wake(router);
-    router_check_drained(router);
-}
-
-/* Batches of edges that are gone are with nobody else; their rows can only be seen to while
- * PostgreSQL is there (else the next router finds them). */
-static bool has_gone_edges(const struct router *router)
-{
-    TABLE_FOR_EACH(&router->edges, link) {
-        const struct edge *edge = TABLE_ENTRY(link, struct edge, by_id);
-        if (edge_is_gone(edge) && (edge->connection_count > 0 || store_is_ready(router)))
-            return true;
-    }
-    return false;
-}
-
-static void on_signed_off(void *context, const struct database_answer *answer)
-{
-    struct router *router = context;
-
-    (void)answer;
-    lifecycle_stopped(router->lifecycle);
-}
-
-/* The sign-off is the last in the pipeline: when it is answered, everything before it is written.
- */
-static void sign_off(struct router *router)
-{
-    const struct database_value name = database_text(span_text(router->name));
-
-    struct database_unit *unit = database_unit_new(on_signed_off, router);
-
-    router->has_signed_off = true;
-    loop_timer_stop(router->loop, &router->orphans.timer);
-    database_unit_add(unit, &query_replay_give_back, &name, 1);
-    database_unit_add(unit, &query_sign_off, &name, 1);
-    if (!store_is_ready(router) || database_submit(router->store.database, &unit) < 0)
-        lifecycle_stopped(router->lifecycle);
-    database_unit_destroy(&unit);
-}
-
-void router_check_drained(struct router *router)
-{
-    if (router->is_draining && !router->has_signed_off && router->dispatch.jobs.count == 0 &&
-        router->projection.changes == 0 && !has_gone_edges(router) && replays_are_recorded(router))
-        sign_off(router);
 }
 
 /* ---- what operators see ---- */

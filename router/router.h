@@ -55,7 +55,8 @@ struct router {
 
     struct loop_timer tick;
     int64_t started_ms;
-    bool is_draining;
+    bool is_draining; /* drain.h */
+    int64_t drain_began_ms;
     bool has_signed_off; /* the last statement is on its way */
 };
 

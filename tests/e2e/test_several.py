@@ -1,5 +1,7 @@
 """Two of each at once."""
 
+import threading
+
 from harness.backend import accept
 from harness.ports import free_port
 from harness.wait import until
@@ -94,6 +96,43 @@ def test_several_routers_start_at_once_on_an_empty_database(stacks):
     stack = stacks(routers=4, edges=2)
     stack.connect()
     stack.backend.wait_for("OPEN")
+
+
+def test_a_router_that_drains_behind_a_slow_request_keeps_nobody(stacks):
+    stack = stacks(routers=2, DRAIN_SECONDS="60s")
+    arrived, release = threading.Event(), threading.Event()
+
+    def answer(event, _):
+        if event["data"] == "slow":
+            arrived.set()
+            release.wait(60)
+        return [{"type": "TEXT", "connectionId": event["connectionId"], "data": event["data"]}]
+
+    stack.backend.on("TEXT", answer)
+    slow, quick = stack.connect(), stack.connect()
+    home = until(lambda: stack.query("select home_router from {s}.edges"), "the home router")[0][0]
+    leaving = next(router for router in stack.routers if home in router.log_tail(1000))
+    slow.send("slow")
+    assert arrived.wait(20)
+    try:
+        leaving.terminate()
+        quick.send("quick")
+        assert quick.receive() == "quick", "another connection waits for the slow request"
+        late = stack.connect()
+        late.send("late")
+        assert late.receive() == "late", "a handshake waits for the slow request"
+        assert leaving.is_running(), "it left with a request in flight"
+    finally:
+        release.set()
+    assert slow.receive() == "slow"
+    assert leaving.wait_exit() == 0, leaving.log_tail()
+    for client in (slow, quick, late):
+        client.send("after")
+        assert client.receive() == "after"
+    for data in ("slow", "quick", "late"):
+        posts = [request for request in stack.backend.requests
+                 if request.events[0].get("data") == data]
+        assert len(posts) == 1, f"{data} was delivered {len(posts)} times"
 
 
 def test_several_connections_share_a_request_when_asked_to(stacks):

@@ -9,6 +9,7 @@
 
 #include "common/contract/event.h"
 #include "router/connection.h"
+#include "router/drain.h"
 #include "tests/unit/router/bench.h"
 
 #define NOWHERE "host=/nonexistent dbname=x"
@@ -500,6 +501,48 @@ static void draining(void **state)
     assert_int_equal(fake_lifecycle_exit, 0);
 }
 
+/* A request that takes long is waited for, and keeps nobody. */
+static void draining_behind_a_slow_request(void **state)
+{
+    (void)state;
+    bench.config.drain_ms = 60000;
+    bench_start(&bench);
+    struct link *edge = bench_edge(&bench, "E"), *worker = bench_worker(&bench, 2);
+    bench_text(edge, "a", 1, "x");
+    uint64_t slow = bench_job(&bench, worker, "a", 1);
+    router_drain(bench.router);
+    bench_text(edge, "b", 1, "x");
+    bench_no_job(&bench, worker); /* it may end at once, and E go elsewhere with b's batch */
+    bench_delivered(worker, bench_job(&bench, worker, "b", 1), "E.b", 1, OPEN_VERDICT_NONE, NULL);
+    bench_ack(&bench, edge, "b", 1, ACK_DELIVERED, 0);
+    bench_text(edge, "b", 2, "x");
+    uint64_t quick = bench_job(&bench, worker, "b", 2);
+    assert_int_equal(fake_lifecycle_exit, -1);
+    bench_delivered(worker, slow, "E.a", 1, OPEN_VERDICT_NONE, NULL);
+    bench_text(edge, "a", 2, "x");
+    bench_no_job(&bench, worker); /* the moment without requests is near */
+    assert_int_equal(fake_lifecycle_exit, -1);
+    bench_delivered(worker, quick, "E.b", 2, OPEN_VERDICT_NONE, NULL);
+    assert_int_equal(fake_lifecycle_exit, 0);
+    bench_no_job(&bench, worker);
+}
+
+static void draining_does_not_serve_for_ever(void **state)
+{
+    (void)state;
+    bench.config.drain_ms = 0;
+    bench_start(&bench);
+    struct link *edge = bench_edge(&bench, "E"), *worker = bench_worker(&bench, 2);
+    bench_text(edge, "a", 1, "x");
+    uint64_t slow = bench_job(&bench, worker, "a", 1);
+    router_drain(bench.router);
+    BENCH_UNTIL(&bench, dispatch_longest_ms(bench.router) > DRAIN_PAUSE_MS);
+    bench_text(edge, "b", 1, "x");
+    bench_no_job(&bench, worker);
+    bench_delivered(worker, slow, "E.a", 1, OPEN_VERDICT_NONE, NULL);
+    assert_int_equal(fake_lifecycle_exit, 0);
+}
+
 static void a_link_that_was_full_goes_on(void **state)
 {
     (void)state;
@@ -549,6 +592,8 @@ int main(void)
         TEST(a_snapshot_fills_the_memory),
         TEST(leaving),
         TEST(draining),
+        TEST(draining_behind_a_slow_request),
+        TEST(draining_does_not_serve_for_ever),
         TEST(a_link_that_was_full_goes_on),
         TEST(a_url_that_is_none),
     };
