@@ -33,11 +33,14 @@ static bool is_ended(const struct database_answer *answer)
     return span_is(state, "expired") || span_is(state, "left");
 }
 
-/* Others have closed its connections already: nothing is said to the backend. */
+/* Others have closed its connections already: nothing is said to the backend. (If it was we who
+ * declared it dead, the row says expired, too, and what is left of it is ours to deliver: a DEAD
+ * edge never asks whose it is.) */
 static void expire(struct edge *edge)
 {
     struct router *router = edge->router;
 
+    ASSERT(edge->state != EDGE_DEAD);
     log_warning("edge expired, by PostgreSQL", LOG_SPAN("edge", edge_id(edge)));
     if (edge->link)
         edge_send_expired(edge->link, edge_id(edge));
@@ -102,12 +105,14 @@ static void renewed(struct edge *edge, uint64_t epoch)
 
 static void on_adopt_again(void *context, const struct database_answer *answer)
 {
+    static struct log_limit limit;
     struct edge *edge = context;
 
     edge->unit = NULL;
-    if (answer->kind != DATABASE_DONE)
-        return; /* the next session, or the next tick, asks again */
-    if (database_rows(answer, 0) > 0)
+    if (answer->kind != DATABASE_DONE) /* the next session, or the next tick, asks again */
+        store_log_failure(&limit, "edge not adopted again", LOG_SPAN("edge", edge_id(edge)),
+                          answer);
+    else if (database_rows(answer, 0) > 0)
         renewed(edge, (uint64_t)database_cell_integer(answer, 0, 0, 0, 0));
     else if (is_ended(answer))
         expire(edge);
@@ -117,7 +122,7 @@ static void on_adopt_again(void *context, const struct database_answer *answer)
 
 void edge_adopt_again(struct edge *edge)
 {
-    (void)edge_ask(edge, new_question(edge, false, on_adopt_again));
+    (void)edge_ask(edge, new_question(edge, false, on_adopt_again)); /* or the next tick does */
 }
 
 void edge_rows_lost(struct edge *edge)

@@ -39,17 +39,20 @@ static void close_row(struct edge *edge, const struct database_answer *answer, s
 
 static void on_rows(void *context, const struct database_answer *answer)
 {
+    static struct log_limit limit;
     struct edge *edge = context;
 
     edge->unit = NULL;
     if (answer->kind != DATABASE_DONE) {
-        log_warning("rows of a dead edge not read", LOG_SPAN("edge", edge_id(edge)),
-                    LOG_TEXT("error", answer->message));
+        store_log_failure(&limit, "rows of a dead edge not read", LOG_SPAN("edge", edge_id(edge)),
+                          answer);
         return; /* is_unsettled stays: death_record() comes again */
     }
     size_t count = database_rows(answer, 0);
     for (size_t row = 0; row < count; row++)
         close_row(edge, answer, row);
+    if (edge->projection.is_stale)
+        return; /* by an overflow meanwhile, which begins with the first page again */
     if (count == ROWS_PAGE) {
         read_rows(edge, database_cell(answer, 0, count - 1, 0));
         return;
@@ -124,6 +127,7 @@ static bool is_won(const struct database_answer *answer, uint64_t *ret_epoch)
 
 static void on_judged(void *context, const struct database_answer *answer)
 {
+    static struct log_limit limit;
     struct edge *edge = context;
 
     edge->unit = NULL;
@@ -133,6 +137,7 @@ static void on_judged(void *context, const struct database_answer *answer)
     } else if (answer->kind == DATABASE_DONE) {
         edge_lost(edge);
     } else {
+        store_log_failure(&limit, "edge not judged", LOG_SPAN("edge", edge_id(edge)), answer);
         edge_live(edge); /* and silent still: the next tick tries again */
     }
 }
@@ -177,11 +182,15 @@ void death_check(struct router *router)
 
 static void on_recorded(void *context, const struct database_answer *answer)
 {
+    static struct log_limit limit;
     struct edge *edge = context;
 
     edge->unit = NULL;
-    if (answer->kind != DATABASE_DONE)
+    if (answer->kind != DATABASE_DONE) {
+        store_log_failure(&limit, "death of an edge not recorded", LOG_SPAN("edge", edge_id(edge)),
+                          answer);
         return; /* death_check() comes again */
+    }
     if (is_won(answer, &edge->epoch)) {
         read_rows(edge, (struct span){0});
         return;

@@ -279,7 +279,9 @@ void edge_tick(struct edge *edge)
                 connection_destroy(&connection);
         }
     }
-    if (edge->state == EDGE_LIVE && edge->epoch == 0 && store_is_ready(router) && !edge->unit)
+    bool is_ours = edge->state == EDGE_LIVE || edge->state == EDGE_LEAVING;
+    if (is_ours && (edge->epoch == 0 || edge->projection.is_stale) && !edge->unit &&
+        store_is_ready(router))
         edge_adopt_again(edge);
     reconcile_go_on(edge);
 }

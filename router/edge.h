@@ -114,7 +114,7 @@ void edge_adopt(struct edge *edge);
 /* PostgreSQL is (back) there: every edge is claimed again, and compared with its rows. */
 void edges_on_database_ready(struct router *router);
 
-/* LIVE, but PostgreSQL does not know whose: asks again. */
+/* LIVE or LEAVING, but PostgreSQL does not know whose, or its rows are stale: asks again. */
 void edge_adopt_again(struct edge *edge);
 
 /* A write found that the edge's row is not what we hold: asks what is true. */

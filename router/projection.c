@@ -79,13 +79,32 @@ static void write_later(struct edge *edge, int64_t delay_ms)
         loop_timer_start(router->loop, &router->projection.timer, delay_ms);
 }
 
+/* The rows stay behind. Those that were to be deleted are remembered: read again, they must not be
+ * taken for connections without a CLOSE. */
+static void lose_changes(struct edge *edge)
+{
+    edge->projection.is_stale = true;
+    LIST_FOR_EACH(&edge->projection.sets, link) {
+        const struct change_set *set = LIST_ENTRY(link, struct change_set, link);
+        LIST_FOR_EACH(&set->in_order, place) {
+            const struct connection_change *change =
+                LIST_ENTRY(place, struct connection_change, of_set);
+            if (change->is_deleted)
+                reconcile_note_finished(edge, connection_change_id(change));
+        }
+    }
+    edge_projection_drop(edge);
+}
+
 static void overflow(struct edge *edge)
 {
-    log_warning("PostgreSQL does not keep up: changes dropped, a snapshot follows",
+    static struct log_limit limit;
+
+    log_limited(&limit, LOG_LEVEL_WARNING,
+                "PostgreSQL does not keep up: changes dropped, the rows are corrected later",
                 LOG_SPAN("edge", edge_id(edge)), LOG_UINT("bytes", edge->router->projection.bytes));
-    edge_projection_drop(edge);
-    edge->projection.is_stale = true;
-    edge_adopt_again(edge);
+    lose_changes(edge);
+    edge_rows_lost(edge);
 }
 
 /* The one that is on its way takes no more. */
@@ -136,13 +155,13 @@ static void close_set(struct edge *edge, struct change_set *set)
 static void drop_refused(struct edge *edge, struct change_set *set,
                          const struct database_answer *answer)
 {
+    static struct log_limit limit;
     const struct connection_change *change =
         LIST_FIRST(&set->in_order, struct connection_change, of_set);
 
-    log_warning("row refused by PostgreSQL, and left out",
-                LOG_SPAN("conn", change ? connection_change_id(change) : (struct span){0}),
-                LOG_TEXT("error", answer->message), LOG_TEXT("sqlstate", answer->sqlstate));
-    metric_add(METRIC_DATABASE_FAILURES, 1);
+    store_log_failure(&limit, "row refused by PostgreSQL, and left out",
+                      LOG_SPAN("conn", change ? connection_change_id(change) : (struct span){0}),
+                      answer);
     remove_set(edge, set);
 }
 
@@ -164,10 +183,7 @@ static void try_again(struct edge *edge, const struct database_answer *answer)
 {
     static struct log_limit limit;
 
-    log_limited(&limit, LOG_LEVEL_WARNING, "changes not written, tried again later",
-                LOG_SPAN("edge", edge_id(edge)), LOG_TEXT("error", answer->message),
-                LOG_TEXT("sqlstate", answer->sqlstate));
-    metric_add(METRIC_DATABASE_FAILURES, 1);
+    store_log_failure(&limit, "changes not written", LOG_SPAN("edge", edge_id(edge)), answer);
     edge->projection.not_before_ms = loop_now_ms(edge->router->loop) + PROJECTION_PAUSE_MS;
 }
 
@@ -178,8 +194,7 @@ static bool settle_written(struct edge *edge, const struct database_answer *answ
 
     switch (answer->kind) {
     case DATABASE_LOST:
-        edge_projection_drop(edge);
-        edge->projection.is_stale = true;
+        lose_changes(edge);
         return false;
     case DATABASE_BAD_DATA:
         divide_refused(edge, set, answer);
@@ -190,8 +205,7 @@ static bool settle_written(struct edge *edge, const struct database_answer *answ
         break;
     case DATABASE_DONE:
         if (database_rows(answer, 0) == 0) { /* not ours, or not there any more: ask */
-            edge_projection_drop(edge);
-            edge->projection.is_stale = true;
+            lose_changes(edge);
             edge_rows_lost(edge);
             return false;
         }
@@ -251,9 +265,7 @@ void projection_go_on(struct edge *edge)
 void projection_on_database_down(struct router *router)
 {
     TABLE_FOR_EACH(&router->edges, link) {
-        struct edge *edge = TABLE_ENTRY(link, struct edge, by_id);
-        edge_projection_drop(edge);
-        edge->projection.is_stale = true;
+        lose_changes(TABLE_ENTRY(link, struct edge, by_id));
     }
     router_check_drained(router);
 }

@@ -4,10 +4,11 @@
  *             (merged by connection)  └─ snapshot pages go the same way
  *
  * An edge has at most one set on its way, so that its rows change in the order of its facts. A
- * set whose value PostgreSQL refuses is divided until the refused row is alone, which is dropped
- * with a log line; one that fails for another reason is tried again later. When the session is
- * lost, or more than PROJECTION_LIMIT_BYTES wait, the edge's changes are dropped and its snapshot
- * is pulled instead (reconcile.h).
+ * set whose value PostgreSQL refuses is divided until the refused row (a connection's, or one
+ * membership) is alone, which is dropped with a log line; one that fails for another reason is
+ * tried again later. When the session is lost, or more than PROJECTION_LIMIT_BYTES wait, the edge's
+ * changes are dropped, and its rows corrected instead: from its snapshot (reconcile.h) or, if it is
+ * dead, by looking at each of them (death.h).
  *
  * Every statement names the home epoch, and changes nothing when the edge has another home.
  */

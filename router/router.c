@@ -155,8 +155,8 @@ static void on_tick(struct loop_timer *timer)
         orphans_are_hidden(router))
         roll_known(router);
     dispatch_expire_opens(router);
+    death_check(router); /* first: a question that fails, and is asked again, keeps no judge away */
     tick_edges(router);
-    death_check(router);
     dead_letters_go_on(router);
     replays_go_on(router);
     roll_expire(router);

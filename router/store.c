@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "common/process/log.h"
 #include "common/process/mask.h"
 #include "common/process/metrics.h"
 #include "router/edge.h"
@@ -103,6 +102,16 @@ static void on_down(void *context, bool was_ready, const char *reason)
 }
 
 /* ---- the interface ---- */
+
+void store_log_failure(struct log_limit *limit, const char *what, struct log_field whose,
+                       const struct database_answer *answer)
+{
+    if (answer->kind == DATABASE_LOST)
+        return;
+    metric_add(METRIC_DATABASE_FAILURES, 1);
+    log_limited(limit, LOG_LEVEL_WARNING, what, whose, LOG_TEXT("error", answer->message),
+                LOG_TEXT("sqlstate", answer->sqlstate));
+}
 
 int store_open(struct router *router)
 {

@@ -4,6 +4,7 @@
 #define SLIP_ROUTER_STORE_H
 
 #include "common/database/database.h"
+#include "common/process/log.h"
 #include "router/migrate.h"
 
 struct router;
@@ -25,6 +26,11 @@ void store_close(struct router *router);
 
 /* Why the tables cannot be used; valid until the next turn. */
 const char *store_reason(const struct router *router);
+
+/* A unit failed, and its maker tries again later: one line (rate-limited) and a count. `whose`: a
+ * field of the line. A session that was lost says so itself. */
+void store_log_failure(struct log_limit *limit, const char *what, struct log_field whose,
+                       const struct database_answer *answer);
 
 /* The tables are there, and statements may be sent. */
 bool store_is_ready(const struct router *router);

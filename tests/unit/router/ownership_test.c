@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "common/process/metrics.h"
 #include "router/connection.h"
 #include "tests/unit/router/store_bench.h"
 
@@ -40,6 +41,46 @@ static void an_edge_that_went_to_another_router(void **state)
     assert_true(is_shown("select count(*) from subscriptions", "0"));
     assert_true(is_shown("select state, home_router from edges", "live|other"));
     assert_int_equal(bench.router->connections.count, 0);
+}
+
+#define FAIL_ONCE(table, code)                                                                  \
+    "create sequence tries; create function fail_once() returns trigger language plpgsql as $$" \
+    " begin if nextval('tries') = 1 then raise exception 'not now' using errcode = '" code      \
+    "'; end if; return new; end $$;"                                                            \
+    "create trigger fails before insert on " table " for each row execute function fail_once();"
+
+/* Without an answer the rows would stay as they are. */
+static void a_question_that_fails_is_asked_again(void **state)
+{
+    const struct record_snapshot_entry entries[] = {
+        {.connection = span_text("E.a"), .state = CONNECTION_OPEN, .opened_at_ms = 1}};
+
+    (void)state;
+    start_ready();
+    struct link *edge = bench_edge(&bench, "E"), *worker = bench_worker(&bench, 10);
+    open_connection(edge, worker, "a", "E.a");
+    SHOWN("select state from connections", "open");
+    int64_t failures = metric_get(METRIC_DATABASE_FAILURES);
+    change(FAIL_ONCE("edges", "40001") "delete from edges; delete from connections");
+    say_subscribed(edge, "E.a", span_text("x"), true); /* finds that the rows are lost */
+    snapshot_page(edge, entries, 1);
+    SHOWN("select connection_id, edges.state from connections, edges", "E.a|live");
+    assert_int_equal(metric_get(METRIC_DATABASE_FAILURES), failures + 1);
+}
+
+static void a_judgement_that_fails_is_made_again(void **state)
+{
+    (void)state;
+    start_ready();
+    struct link *edge = bench_edge(&bench, "E"), *worker = bench_worker(&bench, 10);
+    open_connection(edge, worker, "a", "E.a");
+    SHOWN("select state from connections", "open");
+    int64_t failures = metric_get(METRIC_DATABASE_FAILURES);
+    change(FAIL_ONCE("edges", "55P03"));
+    fake_link_down(edge);
+    bench_done(worker, bench_job(&bench, worker, "a", BATCH_SEQUENCE_CLOSE), JOB_DELIVERED, 200);
+    SHOWN("select state from edges", "expired");
+    assert_int_equal(metric_get(METRIC_DATABASE_FAILURES), failures + 1);
 }
 
 static void a_judgement_that_is_lost(void **state)
@@ -190,10 +231,16 @@ static void the_router_signs_off(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        STORE_TEST(an_expired_edge_stays_so), STORE_TEST(an_edge_that_went_to_another_router),
-        STORE_TEST(a_judgement_that_is_lost), STORE_TEST(a_judgement_that_is_won),
-        STORE_TEST(orphans_are_taken_over),   STORE_TEST(the_first_roll_is_complete),
-        STORE_TEST(scans_that_fail),          STORE_TEST(the_router_signs_off),
+        STORE_TEST(an_expired_edge_stays_so),
+        STORE_TEST(an_edge_that_went_to_another_router),
+        STORE_TEST(a_question_that_fails_is_asked_again),
+        STORE_TEST(a_judgement_that_fails_is_made_again),
+        STORE_TEST(a_judgement_that_is_lost),
+        STORE_TEST(a_judgement_that_is_won),
+        STORE_TEST(orphans_are_taken_over),
+        STORE_TEST(the_first_roll_is_complete),
+        STORE_TEST(scans_that_fail),
+        STORE_TEST(the_router_signs_off),
     };
 
     return cmocka_run_group_tests(tests, store_bench_create, store_bench_remove);

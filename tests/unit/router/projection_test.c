@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "router/change_set.h"
 #include "router/connection.h"
 #include "tests/unit/router/store_bench.h"
 
@@ -164,12 +165,67 @@ static void more_changes_than_may_wait(void **state)
     SHOWN("select channel from subscriptions", "few");
 }
 
+/* Fills what may wait with the changes of this connection, so that hardly one more fits. */
+static void fill(struct link *edge, const char *connection)
+{
+    const struct projection *projection = &bench.router->projection;
+    char channel[1000];
+    size_t length = sizeof channel;
+
+    memset(channel, 'x', sizeof channel);
+    for (size_t count = 0; length > 20; count++) {
+        snprintf(channel, sizeof channel, "%zu", count);
+        channel[strlen(channel)] = '-';
+        if (projection->bytes + length + 2 * sizeof(struct change_set) > PROJECTION_LIMIT_BYTES)
+            length /= 2;
+        else
+            say_subscribed(edge, connection, span_of(channel, length), true);
+    }
+}
+
+/* What a dead edge has left behind is with nobody else: it is delivered, once. */
+static void a_dead_edge_behind_more_than_may_wait(void **state)
+{
+    (void)state;
+    start_ready();
+    struct link *edge = bench_edge(&bench, "E"), *other = bench_edge(&bench, "F");
+    struct link *worker = bench_worker(&bench, 1);
+    open_connection(edge, worker, "a", "E.a");
+    open_connection(edge, worker, "b", "E.b");
+    open_connection(other, worker, "c", "F.c");
+    SHOWN("select count(*) from connections where state = 'open'", "3");
+    fake_link_down(edge);
+    uint64_t job = bench_job(&bench, worker, "a", BATCH_SEQUENCE_CLOSE);
+    const struct edge *dead = edge_find(bench.router, span_text("E"));
+    BENCH_UNTIL(&bench, dead->state == EDGE_DEAD && !dead->unit);
+    SHOWN("select count(*) from connections where state = 'closing'", "2");
+    postgres_freeze(&server, true);
+    fill(other, "F.c");
+    assert_false(dead->projection.is_stale);
+    bench_done(worker, job, JOB_DELIVERED, 200); /* a row to delete: one change too many */
+    assert_int_equal(bench.router->edges.count, 2);
+    assert_true(dead->projection.is_stale);
+    postgres_freeze(&server, false);
+    job = bench_job(&bench, worker, "b", BATCH_SEQUENCE_CLOSE);
+    BENCH_UNTIL(&bench, database_queued_units(bench.router->store.database) == 0);
+    bench_done(worker, job, JOB_STATUS, 500);
+    job = bench_job(&bench, worker, "b", BATCH_SEQUENCE_CLOSE);
+    bench_done(worker, job, JOB_DELIVERED, 200);
+    SHOWN("select count(*) from connections where edge_id = 'E'", "0");
+    BENCH_UNTIL(&bench, !edge_find(bench.router, span_text("E")));
+    bench_no_job(&bench, worker); /* no second CLOSE of E.a */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        STORE_TEST(the_life_of_a_row),         STORE_TEST(a_refused_open_leaves_no_row),
-        STORE_TEST(a_refused_row_is_left_out), STORE_TEST(a_snapshot_is_the_truth),
-        STORE_TEST(postgresql_comes_back),     STORE_TEST(more_changes_than_may_wait),
+        STORE_TEST(the_life_of_a_row),
+        STORE_TEST(a_refused_open_leaves_no_row),
+        STORE_TEST(a_refused_row_is_left_out),
+        STORE_TEST(a_snapshot_is_the_truth),
+        STORE_TEST(postgresql_comes_back),
+        STORE_TEST(more_changes_than_may_wait),
+        STORE_TEST(a_dead_edge_behind_more_than_may_wait),
     };
 
     return cmocka_run_group_tests(tests, store_bench_create, store_bench_remove);
