@@ -181,18 +181,21 @@ void change_set_destroy(struct change_set **set)
 
 /* ---- splitting ---- */
 
+static void move_membership(struct change_set *from, struct change_set *to,
+                            struct membership_change *membership)
+{
+    table_remove(&from->memberships, &membership->by_key);
+    table_insert(&to->memberships, &membership->by_key,
+                 span_of(membership->key, membership->key_length));
+    count_out(from, membership_bytes(membership));
+    count_in(to, membership_bytes(membership));
+}
+
 static void move_change(struct change_set *from, struct change_set *to,
                         struct connection_change *change)
 {
-    LIST_FOR_EACH(&change->memberships, link) {
-        struct membership_change *membership =
-            LIST_ENTRY(link, struct membership_change, of_change);
-        table_remove(&from->memberships, &membership->by_key);
-        table_insert(&to->memberships, &membership->by_key,
-                     span_of(membership->key, membership->key_length));
-        count_out(from, membership_bytes(membership));
-        count_in(to, membership_bytes(membership));
-    }
+    LIST_FOR_EACH(&change->memberships, link)
+        move_membership(from, to, LIST_ENTRY(link, struct membership_change, of_change));
     table_remove(&from->changes, &change->by_id);
     table_insert(&to->changes, &change->by_id, connection_change_id(change));
     list_remove(&change->of_set);
@@ -201,11 +204,46 @@ static void move_change(struct change_set *from, struct change_set *to,
     count_in(to, change_bytes(change));
 }
 
+/* Of a set about one connection: the memberships, and what is said of the connection itself. */
+static size_t count_rows(const struct change_set *set)
+{
+    const struct connection_change *change =
+        LIST_FIRST(&set->in_order, struct connection_change, of_set);
+
+    return set->memberships.count + (change->has_row || change->is_whole || change->is_deleted);
+}
+
+/* What is said of the connection itself stays with the first. */
+static void split_memberships(struct change_set *set, struct change_set *second)
+{
+    struct connection_change *change = LIST_FIRST(&set->in_order, struct connection_change, of_set);
+
+    for (size_t left = count_rows(set) / 2; left > 0; left--) {
+        struct connection_change *rest = change_set_find(second, connection_change_id(change));
+        struct membership_change *membership =
+            LIST_ENTRY(change->memberships.previous, struct membership_change, of_change);
+        move_membership(set, second, membership);
+        list_remove(&membership->of_change);
+        list_prepend(&rest->memberships, &membership->of_change);
+    }
+}
+
+bool change_set_can_split(const struct change_set *set)
+{
+    bool has_end = set->is_prune || set->edge_state;
+
+    if (set->changes.count == 1)
+        return count_rows(set) + has_end > 1;
+    return set->changes.count + has_end > 1;
+}
+
 struct change_set *change_set_split(struct change_set *set)
 {
-    ASSERT(set->changes.count >= 2);
+    ASSERT(change_set_can_split(set));
     struct change_set *second = change_set_new(set->oldest_ms);
 
+    if (set->changes.count == 1)
+        split_memberships(set, second);
     for (size_t left = set->changes.count / 2; left > 0; left--)
         move_change(set, second,
                     LIST_ENTRY(set->in_order.previous, struct connection_change, of_set));

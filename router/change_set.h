@@ -90,8 +90,12 @@ void change_set_whole(struct change_set *set, struct span connection);
 
 void change_set_delete(struct change_set *set, struct span connection);
 
-/* Moves the second half of the connections into a new set, which also takes what comes after them
- * (pruning, the edge's state). At least two connections are in it (asserted). */
+/* It says more than one thing. */
+bool change_set_can_split(const struct change_set *set);
+
+/* Moves the second half into a new set, which is to be written after this one: of the connections,
+ * or of the memberships of a single one. What comes after all (pruning, the edge's state) goes
+ * along. It can be split (asserted). */
 MUST_USE
 struct change_set *change_set_split(struct change_set *set);
 

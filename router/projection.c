@@ -168,7 +168,7 @@ static void drop_refused(struct edge *edge, struct change_set *set,
 static void divide_refused(struct edge *edge, struct change_set *set,
                            const struct database_answer *answer)
 {
-    if (set->changes.count < 2) {
+    if (!change_set_can_split(set)) {
         drop_refused(edge, set, answer);
         return;
     }

@@ -112,6 +112,60 @@ static void halves(void **state)
     change_set_destroy(&second);
 }
 
+/* Splits off the second half; how many memberships of "a" it took. */
+static size_t split_off(struct change_set *set)
+{
+    size_t memberships = set->memberships.count;
+    struct change_set *second = change_set_split(set);
+    size_t moved = memberships_of(second, "a", true);
+
+    assert_int_equal(second->memberships.count, moved);
+    assert_int_equal(set->memberships.count, memberships - moved);
+    assert_int_equal(second->count, moved + 1);
+    assert_true(second->bytes > sizeof *second);
+    assert_false(change_set_find(second, TEXT("a"))->has_row);
+    change_set_membership(second, TEXT("a"), TEXT("z"), true); /* its keys went along */
+    change_set_destroy(&second);
+    return moved;
+}
+
+static void a_single_connection_is_split_by_membership(void **state)
+{
+    const char *const channels[] = {"v", "w", "x", "y", "z"};
+    struct change_set *set = change_set_new(0);
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(channels); i++)
+        change_set_membership(set, TEXT("a"), TEXT(channels[i]), true);
+    assert_int_equal(split_off(set), 2);
+    assert_int_equal(split_off(set), 1);
+    change_set_row(set, TEXT("a"), &(struct connection_row){.state = CONNECTION_OPEN});
+    assert_int_equal(split_off(set), 1);
+    assert_int_equal(split_off(set), 1); /* and the row is alone */
+    assert_false(change_set_can_split(set));
+    assert_true(change_set_find(set, TEXT("a"))->has_row);
+    assert_int_equal(set->count, 1);
+    change_set_destroy(&set);
+}
+
+/* A row that is refused takes nothing with it that comes after all rows. */
+static void the_end_of_an_edge_is_split_off(void **state)
+{
+    (void)state;
+    struct change_set *set = change_set_new(0);
+    assert_false(change_set_can_split(set));
+    set->edge_state = "left";
+    assert_false(change_set_can_split(set));
+    change_set_membership(set, TEXT("a"), TEXT("x"), true);
+    struct change_set *second = change_set_split(set);
+    assert_false(change_set_can_split(set) || change_set_can_split(second));
+    assert_int_equal(set->memberships.count, 1);
+    assert_int_equal(second->changes.count, 0);
+    assert_string_equal(second->edge_state, "left");
+    change_set_destroy(&set);
+    change_set_destroy(&second);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -119,6 +173,8 @@ int main(void)
         cmocka_unit_test(the_last_word_on_a_membership_counts),
         cmocka_unit_test(whole_and_deleted_void_what_was_before),
         cmocka_unit_test(halves),
+        cmocka_unit_test(a_single_connection_is_split_by_membership),
+        cmocka_unit_test(the_end_of_an_edge_is_split_off),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -68,10 +68,33 @@ static void a_refused_row_is_left_out(void **state)
         say_subscribed(edge, name, i == 7 ? span_text("\xff") : span_text("good"), true);
     }
     say_subscribed(edge, "E.c13", span_of("a\0b", 3), true);
-    SHOWN("select count(*) from connections", "18");
-    SHOWN("select channel, members from channels", "good|18");
+    SHOWN("select count(*) from connections", "20");
+    SHOWN("select channel, members from channels", "good|19");
     say_subscribed(edge, "E.c00", span_text("later"), true);
-    SHOWN("select count(*) from subscriptions", "19");
+    SHOWN("select count(*) from subscriptions", "20");
+    fake_link_down(worker);
+}
+
+/* The row of a connection, which its CLOSE after a crash needs, does not go with a membership that
+ * PostgreSQL cannot index. */
+static void a_channel_too_long_for_postgresql(void **state)
+{
+    char channel[4096];
+    uint32_t random = 1;
+
+    (void)state;
+    start_ready();
+    bench.config.projection_ms = 50;
+    struct link *edge = bench_edge(&bench, "E"), *worker = bench_worker(&bench, 100);
+    for (size_t i = 0; i < sizeof channel; i++) { /* which no compression makes shorter */
+        random = random * 1103515245 + 12345;
+        channel[i] = (char)('0' + (random >> 16) % 75);
+    }
+    bench_open(edge, "a", 5000);
+    say_subscribed(edge, "E.a", span_text("before"), true);
+    say_subscribed(edge, "E.a", span_of(channel, sizeof channel), true);
+    say_subscribed(edge, "E.a", span_text("behind"), true);
+    SHOWN("select connection_id, array_to_string(channels, ' ') from clients", "E.a|before behind");
     fake_link_down(worker);
 }
 
@@ -219,13 +242,10 @@ static void a_dead_edge_behind_more_than_may_wait(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        STORE_TEST(the_life_of_a_row),
-        STORE_TEST(a_refused_open_leaves_no_row),
-        STORE_TEST(a_refused_row_is_left_out),
-        STORE_TEST(a_snapshot_is_the_truth),
-        STORE_TEST(postgresql_comes_back),
-        STORE_TEST(more_changes_than_may_wait),
-        STORE_TEST(a_dead_edge_behind_more_than_may_wait),
+        STORE_TEST(the_life_of_a_row),          STORE_TEST(a_refused_open_leaves_no_row),
+        STORE_TEST(a_refused_row_is_left_out),  STORE_TEST(a_channel_too_long_for_postgresql),
+        STORE_TEST(a_snapshot_is_the_truth),    STORE_TEST(postgresql_comes_back),
+        STORE_TEST(more_changes_than_may_wait), STORE_TEST(a_dead_edge_behind_more_than_may_wait),
     };
 
     return cmocka_run_group_tests(tests, store_bench_create, store_bench_remove);
