@@ -379,7 +379,8 @@ static int submit_in(struct database *database, enum database_state state,
 {
     if (database->state != state || database->reason[0])
         return -ENOTCONN;
-    if (database->queued_bytes + (*unit)->bytes > database->options.queue_bytes)
+    if (database->queued_bytes > 0 &&
+        database->queued_bytes + (*unit)->bytes > database->options.queue_bytes)
         return -ENOBUFS;
     pipeline_send(database, *unit);
     *unit = NULL;

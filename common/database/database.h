@@ -94,7 +94,7 @@ struct database_options {
     int64_t answer_timeout_ms;  /* statement_timeout is set a little below it */
     int64_t retry_first_ms;     /* back-off: first, doubling to last, with jitter */
     int64_t retry_last_ms;
-    size_t queue_bytes; /* of units that are not answered */
+    size_t queue_bytes; /* of units that are not answered; a single one may be larger */
     struct database_handlers handlers;
     void *context;
 };
@@ -152,7 +152,7 @@ void database_unit_set_synchronous(struct database_unit *unit, bool is_synchrono
 void database_unit_set_patient(struct database_unit *unit);
 
 /* Hands the unit over; *unit is NULL after success. -ENOTCONN: not READY; -ENOBUFS: queue_bytes
- * would be exceeded; then the unit is still the caller's. */
+ * would be exceeded (never while nothing else is queued); then the unit is still the caller's. */
 MUST_USE
 int database_submit(struct database *database, struct database_unit **unit);
 

@@ -316,6 +316,33 @@ static void the_queue_is_bounded(void **state)
     close_all(&listener);
 }
 
+/* Else it would wait for ever. */
+static void a_unit_larger_than_the_queue_goes_alone(void **state)
+{
+    static const struct database_statement length = {"test_length", "select length($1::text)"};
+    static const struct database_statement one = {"test_one", "select 1"};
+    struct listener listener = start();
+    char *large = xcalloc(1, 70001);
+
+    (void)state;
+    memset(large, 'x', 70000);
+    open_at(&listener, server.url, 5000);
+    wait_for(&listener, 'R', 1);
+    const struct database_value value = database_text(span_text(large));
+    assert_int_equal(database_query(listener.database, &one, NULL, 0, on_done, &listener, NULL), 0);
+    assert_int_equal(
+        database_query(listener.database, &length, &value, 1, on_done, &listener, NULL), -ENOBUFS);
+    wait_for(&listener, '0', 1);
+    assert_int_equal(
+        database_query(listener.database, &length, &value, 1, on_done, &listener, NULL), 0);
+    assert_int_equal(database_query(listener.database, &one, NULL, 0, on_done, &listener, NULL),
+                     -ENOBUFS);
+    wait_for(&listener, '0', 2);
+    assert_string_equal(listener.cell, "70000");
+    free(large);
+    close_all(&listener);
+}
+
 static void the_forgotten_are_not_told(void **state)
 {
     static const struct database_statement one = {"test_one", "select 1"};
@@ -462,13 +489,21 @@ static void arrays_arrive(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(settings_are_made),           cmocka_unit_test(a_unit_is_a_transaction),
-        cmocka_unit_test(errors_are_told_apart),       cmocka_unit_test(preparing_is_tried_again),
-        cmocka_unit_test(durability_is_chosen),        cmocka_unit_test(set_up_comes_first),
-        cmocka_unit_test(the_queue_is_bounded),        cmocka_unit_test(the_forgotten_are_not_told),
-        cmocka_unit_test(what_was_on_its_way_is_lost), cmocka_unit_test(closing_answers),
-        cmocka_unit_test(a_frozen_server_is_left),     cmocka_unit_test(a_silent_port_is_left),
-        cmocka_unit_test(no_connection_string),        cmocka_unit_test(arrays_arrive),
+        cmocka_unit_test(settings_are_made),
+        cmocka_unit_test(a_unit_is_a_transaction),
+        cmocka_unit_test(errors_are_told_apart),
+        cmocka_unit_test(preparing_is_tried_again),
+        cmocka_unit_test(durability_is_chosen),
+        cmocka_unit_test(set_up_comes_first),
+        cmocka_unit_test(the_queue_is_bounded),
+        cmocka_unit_test(a_unit_larger_than_the_queue_goes_alone),
+        cmocka_unit_test(the_forgotten_are_not_told),
+        cmocka_unit_test(what_was_on_its_way_is_lost),
+        cmocka_unit_test(closing_answers),
+        cmocka_unit_test(a_frozen_server_is_left),
+        cmocka_unit_test(a_silent_port_is_left),
+        cmocka_unit_test(no_connection_string),
+        cmocka_unit_test(arrays_arrive),
     };
 
     postgres_create(&server);
