@@ -1,5 +1,7 @@
 #include "router/dead_letter.h"
 
+#include <errno.h>
+
 #include "common/contract/event.h"
 #include "common/process/log.h"
 #include "common/process/metrics.h"
@@ -8,12 +10,16 @@
 #include "router/queries.h"
 #include "router/router.h"
 
-static bool write_row(struct connection *connection);
+enum { PAUSE_MS = 1000 }; /* after a failure that may pass */
+
+static int write_row(struct connection *connection);
 
 void dead_letters_init(struct dead_letters *dead_letters)
 {
     list_init(&dead_letters->waiting);
     list_init(&dead_letters->writing);
+    dead_letters->not_before_ms = 0;
+    dead_letters->is_failing = false;
 }
 
 void dead_letter_bury(struct connection *connection)
@@ -25,17 +31,63 @@ void dead_letter_bury(struct connection *connection)
     dead_letters_go_on(router);
 }
 
+static bool may_write(const struct router *router)
+{
+    const struct dead_letters *letters = &router->dead_letters;
+
+    return store_is_ready(router) && !list_is_empty(&letters->waiting) &&
+           loop_now_ms(router->loop) >= letters->not_before_ms &&
+           !(letters->is_failing && !list_is_empty(&letters->writing));
+}
+
+/* Behind the others: it may be the only one that cannot be written. */
+static void wait_again(struct connection *connection, int64_t pause_ms)
+{
+    struct router *router = connection->edge->router;
+
+    list_remove(&connection->place);
+    list_append(&router->dead_letters.waiting, &connection->place);
+    router->dead_letters.not_before_ms = loop_now_ms(router->loop) + pause_ms;
+}
+
+/* It is more than the queue takes now; an empty one takes any. */
+static void log_no_room(const struct connection *connection)
+{
+    static struct log_limit limit;
+
+    log_limited(&limit, LOG_LEVEL_WARNING, "dead letter waits: too much waits for PostgreSQL",
+                LOG_SPAN("conn", connection_id(connection)),
+                LOG_UINT("bytes", connection_batch(connection)->bytes));
+}
+
 void dead_letters_go_on(struct router *router)
 {
-    struct list *waiting = &router->dead_letters.waiting;
+    struct dead_letters *letters = &router->dead_letters;
+    const struct connection *passed_over = NULL; /* for smaller ones */
 
-    while (store_is_ready(router) && !list_is_empty(waiting)) {
-        struct connection *connection = LIST_FIRST(waiting, struct connection, place);
-        if (!write_row(connection))
-            return;
-        list_remove(&connection->place);
-        list_append(&router->dead_letters.writing, &connection->place);
+    while (may_write(router)) {
+        struct connection *connection = LIST_FIRST(&letters->waiting, struct connection, place);
+        int error = connection == passed_over ? -ENOBUFS : write_row(connection);
+        if (error == -ENOBUFS) {
+            log_no_room(connection);
+            wait_again(connection, passed_over ? PAUSE_MS : 0);
+            passed_over = connection;
+        } else if (error < 0) {
+            return; /* the session is about to end */
+        } else {
+            list_remove(&connection->place);
+            list_append(&letters->writing, &connection->place);
+        }
     }
+}
+
+void dead_letters_check_ready(const struct router *router, struct readiness *readiness)
+{
+    const struct dead_letters *letters = &router->dead_letters;
+    bool is_any = !list_is_empty(&letters->waiting) || !list_is_empty(&letters->writing);
+
+    if (letters->is_failing && is_any)
+        readiness_note(readiness, "PostgreSQL takes no dead letters: connections wait");
 }
 
 /* ---- the row ---- */
@@ -91,6 +143,17 @@ static int64_t as_integer(uint64_t value)
     return value <= INT64_MAX ? (int64_t)value : INT64_MAX;
 }
 
+/* It may pass: the tick, or the next session, tries again. */
+static void not_written(struct connection *connection, const struct database_answer *answer)
+{
+    static struct log_limit limit;
+
+    store_log_failure(&limit, "dead letter not written, its connection waits",
+                      LOG_SPAN("conn", connection_id(connection)), answer);
+    connection->edge->router->dead_letters.is_failing |= answer->kind != DATABASE_LOST;
+    wait_again(connection, PAUSE_MS);
+}
+
 static void on_written(void *context, const struct database_answer *answer)
 {
     struct connection *connection = context;
@@ -99,23 +162,26 @@ static void on_written(void *context, const struct database_answer *answer)
 
     connection->burial = NULL;
     if (answer->kind == DATABASE_BAD_DATA) {
+        metric_add(METRIC_DATABASE_FAILURES, 1);
         /* Cannot be kept, and must not stop the connection for ever. */
         log_error("dead letter refused by PostgreSQL, and lost",
                   LOG_SPAN("conn", connection_id(connection)), LOG_UINT("first", batch->first),
                   LOG_UINT("last", batch->last), LOG_TEXT("error", answer->message));
     } else if (answer->kind != DATABASE_DONE) {
-        list_remove(&connection->place);
-        list_append(&router->dead_letters.waiting, &connection->place);
-        return; /* the next tick, or the next session, tries again */
+        not_written(connection, answer);
+        return;
     } else {
         metric_add(METRIC_DEAD_LETTERS, 1);
         metric_add_label(METRIC_ROWS_WRITTEN, LABEL_TABLE_DEAD_LETTERS, 1);
     }
+    router->dead_letters.is_failing = false;
     connection_finish_batch(connection, ACK_DEAD_LETTER, 0);
+    dead_letters_go_on(router);
     router_check_drained(router);
 }
 
-static bool write_row(struct connection *connection)
+/* 0, or what database_submit() says. */
+static int write_row(struct connection *connection)
 {
     const struct batch *batch = connection_batch(connection);
     struct span id = connection_id(connection);
@@ -151,5 +217,5 @@ static bool write_row(struct connection *connection)
         connection->burial = sent;
         retention_count(connection->edge->router, bytes);
     }
-    return error == 0;
+    return error;
 }

@@ -12,6 +12,8 @@
 #include "router/retry.h"
 #include "router/router.h"
 
+enum { RECORD_PAUSE_MS = 1000 }; /* after a failure that may pass */
+
 static void record(struct replay *replay);
 
 /* ---- life ---- */
@@ -176,19 +178,33 @@ void replay_on_done(struct replay *replay, const struct message_done *done)
 
 /* ---- the end ---- */
 
+/* The tick, or the next session, tries again. */
+static void not_recorded(struct replay *replay, const struct database_answer *answer)
+{
+    static struct log_limit limit;
+    struct router *router = replay->router;
+
+    store_log_failure(&limit, "end of a replay not recorded", LOG_INT("letter", replay->id),
+                      answer);
+    if (answer->kind == DATABASE_BAD_DATA) {
+        replay->last_error[0] = '\0'; /* no text for PostgreSQL */
+    } else if (answer->kind != DATABASE_LOST) {
+        router->replays.is_failing = true;
+        router->replays.record_not_before_ms = loop_now_ms(router->loop) + RECORD_PAUSE_MS;
+    }
+}
+
 static void on_recorded(void *context, const struct database_answer *answer)
 {
     struct replay *replay = context;
     struct router *router = replay->router;
 
     replay->unit = NULL;
-    if (answer->kind == DATABASE_BAD_DATA) {
-        log_error("the error of a replay is no text for PostgreSQL", LOG_INT("letter", replay->id),
-                  LOG_TEXT("error", answer->message));
-        replay->last_error[0] = '\0';
+    if (answer->kind != DATABASE_DONE) {
+        not_recorded(replay, answer);
+        return;
     }
-    if (answer->kind != DATABASE_DONE)
-        return; /* the next tick, or the next session, tries again */
+    router->replays.is_failing = false;
     metric_add_label(METRIC_REPLAYS,
                      replay->is_delivered ? LABEL_REPLAY_DELIVERED : LABEL_REPLAY_FAILED, 1);
     log_info(replay->is_delivered ? "dead letter delivered" : "replay of a dead letter failed",
@@ -203,7 +219,7 @@ static void record(struct replay *replay)
     struct router *router = replay->router;
     char id[DATABASE_NUMBER_SIZE], attempts[DATABASE_NUMBER_SIZE], status[DATABASE_NUMBER_SIZE];
 
-    if (!store_is_ready(router))
+    if (!store_is_ready(router) || loop_now_ms(router->loop) < router->replays.record_not_before_ms)
         return;
     const struct database_value values[] = {
         database_integer(replay->id, id),
@@ -230,6 +246,12 @@ void replays_go_on(struct router *router)
         if (!replay->unit)
             record(replay);
     }
+}
+
+void replays_check_ready(const struct router *router, struct readiness *readiness)
+{
+    if (router->replays.is_failing && !list_is_empty(&router->replays.recording))
+        readiness_note(readiness, "PostgreSQL takes no ends of replays: they wait");
 }
 
 bool replays_are_recorded(const struct router *router)

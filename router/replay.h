@@ -31,6 +31,7 @@
 
 struct batch;
 struct job;
+struct readiness;
 struct router;
 
 enum { REPLAYS_MAX = 32 }; /* under way in one router; the others wait in their rows */
@@ -66,6 +67,8 @@ struct replays {
     struct table by_id;
     struct list queued;
     struct list recording;
+    int64_t record_not_before_ms;
+    bool is_failing;        /* PostgreSQL did not take the last end */
     struct table claimants; /* routers that replay letters, and their beats */
     struct loop_timer timer;
     struct database_unit *unit; /* the look for requests */
@@ -81,6 +84,9 @@ void replays_on_database_ready(struct router *router);
 
 /* Tries again to record what has ended. */
 void replays_go_on(struct router *router);
+
+/* Says that it is not recorded, if so. */
+void replays_check_ready(const struct router *router, struct readiness *readiness);
 
 /* Nothing that has ended waits to be recorded, or PostgreSQL is away. */
 bool replays_are_recorded(const struct router *router);

@@ -29,6 +29,8 @@ void replays_init(struct replays *replays)
     table_init(&replays->claimants);
     list_init(&replays->queued);
     list_init(&replays->recording);
+    replays->record_not_before_ms = 0;
+    replays->is_failing = false;
     loop_timer_init(&replays->timer, on_timer);
 }
 

@@ -250,6 +250,8 @@ void router_check_ready(void *actor, struct readiness *readiness)
         snprintf(note, sizeof note, "no scan for orphans: %s", router->orphans.failure);
         readiness_note(readiness, note);
     }
+    dead_letters_check_ready(router, readiness);
+    replays_check_ready(router, readiness);
 }
 
 static size_t count_open(const struct router *router, size_t *ret_edges)

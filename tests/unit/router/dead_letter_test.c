@@ -5,10 +5,12 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
 #include "common/contract/event.h"
+#include "common/database/internal.h" /* for a queue that is soon full */
 #include "common/process/metrics.h"
 #include "router/connection.h"
 #include "tests/unit/router/store_bench.h"
@@ -157,6 +159,93 @@ static void letters_that_come_are_counted(void **state)
           "2 3|t|t");
 }
 
+static void ignore_answer(void *context, const struct database_answer *answer)
+{
+    (void)context;
+    (void)answer;
+}
+
+/* What /readyz says besides: a router that waits for PostgreSQL serves all the same. */
+static bool is_noted(const char *note)
+{
+    struct readiness readiness = {0};
+    struct buffer text = {0};
+
+    router_check_ready(bench.router, &readiness);
+    assert_true(readiness_is_ready(&readiness));
+    readiness_write_text(&readiness, &text);
+    buffer_append_byte(&text, '\0');
+    bool is_found = strstr(text.data, note) != NULL;
+    buffer_fini(&text);
+    readiness_fini(&readiness);
+    return is_found;
+}
+
+static void dead_letters_that_postgresql_does_not_take(void **state)
+{
+    static const char *const names[] = {"a", "b", "c"};
+    const struct dead_letters *letters;
+
+    (void)state;
+    start_ready();
+    letters = &bench.router->dead_letters;
+    struct link *edge = bench_edge(&bench, "E"), *worker = bench_worker(&bench, 10);
+    int64_t failures = metric_get(METRIC_DATABASE_FAILURES);
+    change("create sequence tries; create function fails() returns trigger language plpgsql as $$"
+           " begin perform nextval('tries');"
+           "  raise exception 'No space left' using errcode = '53100'; end $$;"
+           "create trigger fails before insert on dead_letters for each row"
+           " execute function fails()");
+    for (size_t i = 0; i < ARRAY_LENGTH(names); i++) {
+        bench_text(edge, names[i], 1, "x");
+        bench_done(worker, bench_job(&bench, worker, names[i], 1), JOB_STATUS, 400);
+    }
+    BENCH_UNTIL(&bench, is_noted("dead letters"));
+    BENCH_UNTIL(&bench, list_is_empty(&letters->writing));
+    assert_true(metric_get(METRIC_DATABASE_FAILURES) > failures);
+    bench_no_ack(&bench, edge);
+    while (!is_shown("select last_value > 3 from tries", "t")) { /* later, and one at a time */
+        assert_true(list_is_empty(&letters->writing) ||
+                    letters->writing.next->next == &letters->writing);
+        loop_turn(bench.loop, 10);
+    }
+    change("drop trigger fails on dead_letters");
+    SHOWN("select count(*) from dead_letters", "3");
+    BENCH_UNTIL(&bench, list_is_empty(&letters->writing) && !is_noted("dead letters"));
+}
+
+/* One that is larger than the queue to PostgreSQL waits until that is empty, and keeps nobody. */
+static void a_dead_letter_larger_than_the_queue(void **state)
+{
+    static const struct database_statement sleep = {"test_sleep", "select pg_sleep(0)"};
+    const struct dead_letters *letters;
+    char large[40000];
+
+    (void)state;
+    start_ready();
+    letters = &bench.router->dead_letters;
+    struct link *edge = bench_edge(&bench, "E"), *worker = bench_worker(&bench, 10);
+    memset(large, 'x', sizeof large);
+    large[sizeof large - 1] = '\0';
+    bench_text(edge, "a", 1, large);
+    bench_text(edge, "b", 1, "x");
+    uint64_t a = bench_job(&bench, worker, "a", 1), b = bench_job(&bench, worker, "b", 1);
+    SHOWN("select count(*) from connections", "2");
+    bench.router->store.database->options.queue_bytes = sizeof large;
+    postgres_freeze(&server, true);
+    assert_int_equal(
+        database_query(bench.router->store.database, &sleep, NULL, 0, ignore_answer, NULL, NULL),
+        0);
+    bench_done(worker, a, JOB_STATUS, 400);
+    bench_done(worker, b, JOB_STATUS, 400);
+    BENCH_UNTIL(&bench, !list_is_empty(&letters->writing));
+    assert_false(list_is_empty(&letters->waiting));
+    postgres_freeze(&server, false);
+    bench_ack(&bench, edge, "b", 1, ACK_DEAD_LETTER, 0);
+    bench_ack(&bench, edge, "a", 1, ACK_DEAD_LETTER, 0);
+    assert_true(is_shown("select count(*) from dead_letters", "2"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -167,6 +256,8 @@ int main(void)
         STORE_TEST(many_go_in_steps),
         STORE_TEST(the_old_go),
         STORE_TEST(letters_that_come_are_counted),
+        STORE_TEST(dead_letters_that_postgresql_does_not_take),
+        STORE_TEST(a_dead_letter_larger_than_the_queue),
     };
 
     return cmocka_run_group_tests(tests, store_bench_create, store_bench_remove);

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "common/process/metrics.h"
 #include "tests/unit/router/store_bench.h"
 
 #define LETTER(id, request)                                                                \
@@ -122,6 +123,31 @@ static void the_end_of_a_replay_waits_for_postgresql(void **state)
     bench_no_job(&bench, worker);
 }
 
+static void the_end_of_a_replay_that_postgresql_does_not_take(void **state)
+{
+    (void)state;
+    start_ready();
+    struct link *worker = bench_worker(&bench, 10);
+    change(LETTER(1, "now()"));
+    uint64_t job = hear_replay(worker, 1, "dead-letter:1");
+    int64_t failures = metric_get(METRIC_DATABASE_FAILURES);
+    change("create function fails() returns trigger language plpgsql as $$"
+           " begin raise exception 'No space left' using errcode = '53100'; end $$;"
+           "create trigger fails before update of attempts on dead_letters for each row"
+           " execute function fails()");
+    bench_delivered(worker, job, "E.a", 1, OPEN_VERDICT_NONE, NULL);
+    BENCH_UNTIL(&bench, metric_get(METRIC_DATABASE_FAILURES) > failures);
+    struct readiness readiness = {0};
+    router_check_ready(bench.router, &readiness);
+    assert_true(readiness_is_ready(&readiness));
+    assert_true(readiness.notes.length > 0);
+    readiness_fini(&readiness);
+    change("drop trigger fails on dead_letters");
+    REPLAY_IS("4|200||t|f|f|f");
+    BENCH_UNTIL(&bench, bench.router->replays.by_id.count == 0);
+    bench_no_job(&bench, worker);
+}
+
 static void more_replays_than_one_router_holds(void **state)
 {
     (void)state;
@@ -166,6 +192,7 @@ int main(void)
         STORE_TEST(a_letter_that_cannot_be_read),
         STORE_TEST(the_claim_of_another_router),
         STORE_TEST(the_end_of_a_replay_waits_for_postgresql),
+        STORE_TEST(the_end_of_a_replay_that_postgresql_does_not_take),
         STORE_TEST(more_replays_than_one_router_holds),
         STORE_TEST(a_router_that_leaves_gives_its_claims_back),
     };
