@@ -146,9 +146,11 @@ void postgres_freeze(const struct postgres *postgres, int is_frozen)
 {
     char command[512];
 
+    /* a child (autovacuum's, say) may end before its turn */
     snprintf(command, sizeof command,
-             "master=$(head -1 %s/data/postmaster.pid); kill -%s $master"
-             " $(cat /proc/$master/task/$master/children)",
+             "master=$(head -1 %s/data/postmaster.pid);"
+             " for pid in $master $(cat /proc/$master/task/$master/children);"
+             " do kill -%s $pid || [ ! -e /proc/$pid ] || exit 1; done",
              postgres->directory, is_frozen ? "STOP" : "CONT");
     run(command);
 }
