@@ -74,6 +74,13 @@ static void read_rows(struct edge *edge, struct span after)
     (void)edge_ask(edge, unit);
 }
 
+/* Unless an overflow, by what its death changes, has begun with that already. */
+static void look_at_rows(struct edge *edge)
+{
+    if (!edge->unit)
+        read_rows(edge, (struct span){0});
+}
+
 /* ---- dead ---- */
 
 static struct database_unit *
@@ -97,6 +104,9 @@ static void die(struct edge *edge)
 {
     struct router *router = edge->router;
 
+    if (edge->unit) /* whose it is, is no question any more */
+        database_forget(edge->unit);
+    edge->unit = NULL;
     log_warning("edge is dead", LOG_SPAN("edge", edge_id(edge)),
                 LOG_UINT("connections", edge->connection_count));
     metric_add(METRIC_EDGES_EXPIRED, 1);
@@ -133,7 +143,7 @@ static void on_judged(void *context, const struct database_answer *answer)
     edge->unit = NULL;
     if (is_won(answer, &edge->epoch)) {
         die(edge);
-        read_rows(edge, (struct span){0});
+        look_at_rows(edge);
     } else if (answer->kind == DATABASE_DONE) {
         edge_lost(edge);
     } else {
@@ -200,10 +210,13 @@ static void on_recorded(void *context, const struct database_answer *answer)
     edge_check_gone_later(edge);
 }
 
+/* A burial that is under way is not repeated: it takes place, and our epoch would be one behind. */
 void death_record(struct edge *edge)
 {
     edge->is_unsettled = true;
-    (void)edge_ask(edge, new_burial(edge->router, edge_id(edge), edge->epoch, on_recorded, edge));
+    if (!edge->unit)
+        (void)edge_ask(edge,
+                       new_burial(edge->router, edge_id(edge), edge->epoch, on_recorded, edge));
 }
 
 /* ---- an edge of a router that is gone ---- */
@@ -227,7 +240,7 @@ static void on_claimed(void *context, const struct database_answer *answer)
             edge = edge_new(claim->router, id, EDGE_ADOPTING);
         edge->epoch = epoch;
         die(edge);
-        read_rows(edge, (struct span){0});
+        look_at_rows(edge);
     }
     free(claim);
 }

@@ -239,13 +239,40 @@ static void a_dead_edge_behind_more_than_may_wait(void **state)
     bench_no_job(&bench, worker); /* no second CLOSE of E.a */
 }
 
+/* The changes that the death itself brings are too many: the rows are looked at all the same. */
+static void a_death_that_is_more_than_may_wait(void **state)
+{
+    (void)state;
+    start_ready();
+    struct link *edge = bench_edge(&bench, "E"), *other = bench_edge(&bench, "F");
+    struct link *worker = bench_worker(&bench, 10);
+    open_connection(edge, worker, "a", "E.a");
+    open_connection(other, worker, "b", "F.b");
+    SHOWN("select count(*) from connections where state = 'open'", "2");
+    BENCH_UNTIL(&bench, bench.router->projection.changes == 0);
+    bench.config.projection_ms = 3000; /* so that what fills it is still there */
+    fill(other, "F.b");
+    fake_link_down(edge);
+    uint64_t job = bench_job(&bench, worker, "a", BATCH_SEQUENCE_CLOSE);
+    assert_true(edge_find(bench.router, span_text("E"))->is_unsettled);
+    edge_projection_drop(edge_find(bench.router, span_text("F")));
+    bench_done(worker, job, JOB_DELIVERED, 200);
+    BENCH_UNTIL(&bench, !edge_find(bench.router, span_text("E")));
+    assert_true(is_shown("select connection_id from connections", "F.b"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        STORE_TEST(the_life_of_a_row),          STORE_TEST(a_refused_open_leaves_no_row),
-        STORE_TEST(a_refused_row_is_left_out),  STORE_TEST(a_channel_too_long_for_postgresql),
-        STORE_TEST(a_snapshot_is_the_truth),    STORE_TEST(postgresql_comes_back),
-        STORE_TEST(more_changes_than_may_wait), STORE_TEST(a_dead_edge_behind_more_than_may_wait),
+        STORE_TEST(the_life_of_a_row),
+        STORE_TEST(a_refused_open_leaves_no_row),
+        STORE_TEST(a_refused_row_is_left_out),
+        STORE_TEST(a_channel_too_long_for_postgresql),
+        STORE_TEST(a_snapshot_is_the_truth),
+        STORE_TEST(postgresql_comes_back),
+        STORE_TEST(more_changes_than_may_wait),
+        STORE_TEST(a_dead_edge_behind_more_than_may_wait),
+        STORE_TEST(a_death_that_is_more_than_may_wait),
     };
 
     return cmocka_run_group_tests(tests, store_bench_create, store_bench_remove);
