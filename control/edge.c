@@ -59,6 +59,23 @@ struct edge *edge_set_get(struct edge_set *set, struct span id)
 
 /* ---- the link ---- */
 
+/* Every number that is given out, and every one that is done with, passes here: the parcel must
+ * outlive them. */
+static uint64_t give_number(struct edge *edge, struct parcel *parcel, size_t index)
+{
+    parcel->receipts++;
+    return outbox_append(&edge->outbox, parcel, index);
+}
+
+static bool take_number(struct edge *edge, uint64_t number, struct outbox_entry *ret_entry)
+{
+    if (!outbox_receipt(&edge->outbox, number, ret_entry))
+        return false;
+    ASSERT(ret_entry->parcel->receipts > 0);
+    ret_entry->parcel->receipts--;
+    return true;
+}
+
 static void put_command(struct edge *edge, uint64_t number, const struct outbox_entry *entry)
 {
     const struct parcel *parcel = entry->parcel;
@@ -89,7 +106,7 @@ static void poll_again(struct edge *edge)
     LIST_FOR_EACH(&edge->polls, link) {
         struct parcel *parcel = LIST_ENTRY(link, struct parcel, poll.link);
         if (!outbox_is_waiting(&edge->outbox, parcel->poll.number))
-            parcel->poll.number = outbox_append(&edge->outbox, parcel, parcel->poll.index);
+            parcel->poll.number = give_number(edge, parcel, parcel->poll.index);
     }
 }
 
@@ -151,7 +168,7 @@ static void receipt_one(struct edge_set *set, struct edge *edge, uint64_t number
 {
     struct outbox_entry entry;
 
-    if (!outbox_receipt(&edge->outbox, number, &entry))
+    if (!take_number(edge, number, &entry))
         return;
     const struct record_command_body *command = &entry.parcel->commands[entry.index];
     if (command->type == COMMAND_SUBSCRIBE && edge->is_announced)
@@ -216,7 +233,7 @@ void edge_bury(struct edge_set *set, struct edge *edge, int64_t now_ms)
     edge->changed_ms = now_ms;
     channel_map_forget(set->channels, &edge->holder);
     while (edge->outbox.waiting > 0) {
-        bool is_waiting = outbox_receipt(&edge->outbox, edge->outbox.first, &entry);
+        bool is_waiting = take_number(edge, edge->outbox.first, &entry);
         ASSERT(is_waiting);
         entry.parcel->on_gone(entry.parcel, entry.index);
     }
@@ -247,7 +264,7 @@ uint64_t edge_send(struct edge_set *set, struct edge *edge, struct parcel *parce
 {
     ASSERT(!edge->is_gone);
     const struct record_command_body *command = &parcel->commands[index];
-    uint64_t number = outbox_append(&edge->outbox, parcel, index);
+    uint64_t number = give_number(edge, parcel, index);
 
     if (command->type == COMMAND_SUBSCRIBE)
         channel_map_subscribe(set->channels, &edge->holder, command->channel, number);

@@ -1,7 +1,7 @@
 /* A parcel: the commands of one request as the edges see them, without knowing who asked.
  *
- * The request embeds it and keeps it, with everything it points to, until each command that was
- * given to an edge has been told to on_applied or on_gone (or the edges are thrown away).
+ * The request embeds it and keeps it, with everything it points to, while `receipts` is not 0: so
+ * many entries of outboxes point into it (or until the edges are thrown away).
  */
 #ifndef SLIP_CONTROL_PARCEL_H
 #define SLIP_CONTROL_PARCEL_H
@@ -17,6 +17,10 @@ struct parcel {
     struct span origin; /* empty: none */
     uint64_t origin_first;
     uint64_t taken_in_us; /* CLOCK_REALTIME */
+
+    /* Numbers given out for its commands of which neither on_applied nor on_gone was told. The
+     * edge's: a poll may be given a second one. */
+    size_t receipts;
 
     /* The edge has applied the command. May free the parcel. */
     void (*on_applied)(struct parcel *parcel, size_t index);

@@ -79,16 +79,10 @@ static void on_poll_due(struct loop_timer *timer)
     on_poll_over(&request->parcel);
 }
 
-static void receipt_arrived(struct request *request)
-{
-    request->receipts--;
-    advance(request);
-}
-
 static void on_applied(struct parcel *parcel, size_t index)
 {
     (void)index;
-    receipt_arrived(CONTAINER_OF(parcel, struct request, parcel));
+    advance(CONTAINER_OF(parcel, struct request, parcel));
 }
 
 bool request_is_for_channel(const struct record_command_body *command)
@@ -101,7 +95,7 @@ static void on_gone(struct parcel *parcel, size_t index)
 {
     struct request *request = CONTAINER_OF(parcel, struct request, parcel);
     request->missed += !request_is_for_channel(&parcel->commands[index]);
-    receipt_arrived(request);
+    advance(request);
 }
 
 static void send_to_channel(struct request *request, size_t index)
@@ -110,10 +104,8 @@ static void send_to_channel(struct request *request, size_t index)
     uint64_t stamp = channel_map_stamp(set->channels, request->commands[index].target);
 
     EDGE_SET_FOR_EACH(set->edges, edge) {
-        if (!edge_is_concerned(set->edges, edge, stamp))
-            continue;
-        request->receipts++;
-        (void)edge_send(set->edges, edge, &request->parcel, index);
+        if (edge_is_concerned(set->edges, edge, stamp))
+            (void)edge_send(set->edges, edge, &request->parcel, index);
     }
 }
 
@@ -123,7 +115,6 @@ static void poll(struct request *request, struct edge *edge, size_t index)
 
     if (wait_ms == 0)
         return;
-    request->receipts++;
     edge_poll(request->set->edges, edge, &request->parcel, index);
     loop_timer_start(request->set->loop, &request->poll_timer, wait_ms);
     tell_polling(request, true);
@@ -142,7 +133,6 @@ static void send_to_connection(struct request *request, size_t index)
     } else if (command->type == COMMAND_POLL_FOR_CONNECTION) {
         poll(request, edge, index);
     } else {
-        request->receipts++;
         (void)edge_send(request->set->edges, edge, &request->parcel, index);
     }
 }
@@ -164,7 +154,7 @@ static void advance(struct request *request)
 {
     while (request->state == REQUEST_RUNNING && request->next < request->parcel.count)
         carry_out(request, request->next++);
-    if (request->state == REQUEST_RUNNING && request->receipts == 0)
+    if (request->state == REQUEST_RUNNING && request->parcel.receipts == 0)
         finish(request);
 }
 

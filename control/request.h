@@ -41,9 +41,8 @@ struct request {
     struct request_set *set;
     struct list link; /* in set.waiting or set.running */
     enum request_state state;
-    size_t next;     /* the first command that is not given out */
-    size_t receipts; /* waited for */
-    size_t missed;   /* commands for a connection that certainly is not there */
+    size_t next;   /* the first command that is not given out */
+    size_t missed; /* commands for a connection that certainly is not there */
     struct loop_timer poll_timer;
 
     /* Whoever waits. Called once, not when abandoned; the request is freed after the call. */

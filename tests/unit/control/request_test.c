@@ -226,6 +226,60 @@ static void a_poll_without_time_or_edge_does_not_wait(void **state)
     assert_int_equal(poll_begins, 0);
 }
 
+static void begin_session_again(void)
+{
+    edge_unlinked(&edges, edge_a, 0);
+    edge_linked(edge_a, &link_a);
+}
+
+static void a_poll_asked_again_still_ends(void **state)
+{
+    struct fake_link_command last;
+    (void)state;
+
+    run(POLL(ON_A, 10000));
+    edge_receipt(&edges, edge_a, 1, 1);
+    begin_session_again();
+    assert_int_equal(sent(&link_a, &last), 2);
+    assert_int_equal(last.number, 2); /* a new number: the edge would pass over the old one */
+    edge_receipt(&edges, edge_a, 2, 2);
+    assert_int_equal(finished, 0);
+    edge_polled(edge_a, 2);
+    assert_int_equal(finished, 1);
+    assert_int_equal(set.count, 0);
+    assert_int_equal(set.rest_bytes, 0);
+}
+
+/* Whatever an outbox still points to is not freed: each number is waited for. */
+static void what_follows_a_poll_asked_again_is_waited_for(void **state)
+{
+    struct fake_link_command last;
+    (void)state;
+
+    run(POLL(ON_A, 10000) "," TEXT_TO(ON_A));
+    edge_receipt(&edges, edge_a, 1, 1);
+    begin_session_again();
+    edge_polled(edge_a, 2);
+    assert_int_equal(sent(&link_a, &last), 3);
+    assert_int_equal(last.type, COMMAND_TEXT);
+    edge_receipt(&edges, edge_a, 2, 2);
+    assert_int_equal(finished, 0);
+    edge_receipt(&edges, edge_a, 3, 3);
+    assert_int_equal(finished, 1);
+    assert_int_equal(set.count, 0);
+}
+
+static void a_poll_asked_again_ends_with_its_edge(void **state)
+{
+    (void)state;
+    run(POLL(ON_A, 10000));
+    edge_receipt(&edges, edge_a, 1, 1);
+    begin_session_again();
+    edge_bury(&edges, edge_a, 0);
+    assert_int_equal(finished, 1);
+    assert_int_equal(set.count, 0);
+}
+
 static void a_cold_control_waits(void **state)
 {
     struct fake_link_command last;
@@ -317,6 +371,9 @@ int main(void)
         TEST(a_poll_holds_back_what_follows),
         TEST(a_poll_has_a_longest_time),
         TEST(a_poll_without_time_or_edge_does_not_wait),
+        TEST(a_poll_asked_again_still_ends),
+        TEST(what_follows_a_poll_asked_again_is_waited_for),
+        TEST(a_poll_asked_again_ends_with_its_edge),
         TEST(a_cold_control_waits),
         TEST(an_abandoned_request_goes_on_in_silence),
         TEST(a_full_link_refuses_whom_it_concerns),
