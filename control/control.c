@@ -469,6 +469,6 @@ void control_measure(void *actor)
     metric_set(METRIC_ROLL_VERSION, (int64_t)roll_version(&control->roll));
     metric_set(METRIC_REST_IN_FLIGHT, (int64_t)control->rest.call_count);
     metric_set(METRIC_TAILS, (int64_t)control->watches.follower_count);
-    metric_set(METRIC_REST_IN_FLIGHT_BYTES, (int64_t)control->requests.rest_bytes);
+    metric_set(METRIC_REST_IN_FLIGHT_BYTES, (int64_t)rest_in_flight_bytes(&control->rest));
     metric_set(METRIC_DATABASE_UP, database_is_ready(control->database));
 }

@@ -5,9 +5,11 @@
  *
  * The resources are served on the admin address as well, for the page that is there (console.h).
  *
- *     http request ─▶ token ─▶ route ─▶ handler ─┬─▶ rest_carry_out(): commands, by request.c
- *                                                ├─▶ read_…(), write_one(): PostgreSQL
- *                                                └─▶ rest_answer…()    at once
+ *     head ─▶ token ─▶ route ─▶ room ─▶ body ─▶ handler ─┬─▶ rest_carry_out(): commands, by
+ * request.c ├─▶ read_…(), write_one(): PostgreSQL └─▶ rest_answer…()    at once
+ *
+ * Whoever has no token, asks for what is not there, or comes when CONTROL_INFLIGHT_LIMIT is reached
+ * is answered by the head: nothing of the body is kept.
  *
  * A call is one request being handled; it is freed by its answer, or when its client leaves. What
  * it had begun goes on without it.
@@ -32,6 +34,7 @@ struct rest {
     struct command_limits limits;
     struct list calls;
     size_t call_count;
+    size_t arriving_bytes; /* of bodies that are being read */
     bool is_draining;
     struct loop_timer draining; /* then what is left is answered 503 */
 };
@@ -41,7 +44,8 @@ struct rest_route {
     const char *method;
     const char *path;
     void (*handle)(struct rest_call *call);
-    bool is_public; /* no token is asked for */
+    const char *parameters; /* of its query: "limit, cursor"; NULL: none */
+    bool is_public;         /* no token is asked for */
 };
 
 /* Every route under /v1. */
@@ -53,10 +57,13 @@ struct rest_call {
     struct list in_round; /* figures.calls, while it waits for the figures */
     struct rest *rest;
     struct http_request *http;
-    int64_t started_us;
-    struct span connection; /* {connectionId} of the path, decoded */
-    struct span channel;    /* {channel} */
-    struct span letter;     /* {deadLetterId} */
+    void (*handle)(struct rest_call *call); /* when the body is there */
+    size_t arriving_bytes;                  /* of it, until then */
+    int64_t started_us;                     /* when the head, then the body was there */
+    int64_t token_expires_ms;               /* CLOCK_REALTIME */
+    struct span connection;                 /* {connectionId} of the path, decoded */
+    struct span channel;                    /* {channel} */
+    struct span letter;                     /* {deadLetterId} */
     bool is_contract;
 
     /* commands */
@@ -88,6 +95,21 @@ bool rest_is_resource(const struct http_request *http);
 void rest_handle(struct rest *rest, struct http_request *http);
 void rest_gone(struct http_request *http);
 
+/* Bytes of bodies being read and of requests being carried out. */
+size_t rest_in_flight_bytes(const struct rest *rest);
+/* May so many bytes of this call join them? One call alone always may: CONTROL_BODY_LIMIT bounds
+ * it. */
+bool rest_has_room(const struct rest_call *call, size_t bytes);
+
+/* Ends a call that is answered, or whose client has left. */
+void rest_call_destroy(struct rest_call *call);
+
+/* ---- rest_route.c ---- */
+
+/* Finds by the head who handles it. false: answered. */
+MUST_USE
+bool rest_open_call(struct rest_call *call);
+
 /* ---- answers: each ends the call ---- */
 
 void rest_answer_json(struct rest_call *call, unsigned int status, struct span body);
@@ -99,13 +121,15 @@ void rest_answer_problem(struct rest_call *call, enum problem problem, struct sp
 /* "<field> <reason>" */
 void rest_answer_invalid(struct rest_call *call, enum problem problem, const char *field,
                          const char *reason);
-/* The contract's 403. */
-void rest_answer_text(struct rest_call *call, unsigned int status, const char *text);
+/* 405; `allowed` is the value of Allow. */
+void rest_answer_not_allowed(struct rest_call *call, const char *allowed);
+/* 403; `reason` is static, and fit for a header. */
+void rest_answer_unauthorized(struct rest_call *call, const char *reason);
+/* The contract's 400. `detail` may quote the caller. */
+void rest_answer_invalid_commands(struct rest_call *call, struct span detail);
 /* Begins an answer that goes on; the call lives until rest_end(), or its client leaves. */
 void rest_begin(struct rest_call *call, const char *content_type, struct span body);
 void rest_end(struct rest_call *call);
-/* The body of the contract's 400. */
-#define REST_INVALID_COMMANDS "{\"message\":\"invalid commands\"}"
 
 /* ---- rest_commands.c ---- */
 

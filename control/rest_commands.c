@@ -12,15 +12,12 @@ bool rest_admit(struct rest_call *call)
 {
     const struct control *control = call->rest->control;
     const char *cold = control_cold_reason(control);
-    size_t in_flight = control->requests.rest_bytes;
-    size_t bytes = http_request_body(call->http).length;
 
     if (cold) {
         rest_answer_problem(call, PROBLEM_NOT_READY, span_text(cold));
         return false;
     }
-    /* One request alone is always taken: CONTROL_BODY_LIMIT bounds it. */
-    if (in_flight > 0 && in_flight + bytes > control->config->control_inflight_bytes) {
+    if (!rest_has_room(call, http_request_body(call->http).length)) {
         rest_answer_problem(call, PROBLEM_OVERLOADED, span_of(NULL, 0));
         return false;
     }
@@ -114,10 +111,14 @@ static void on_polling(void *context, bool is_polling)
 
 static void refuse_key(struct rest_call *call, const char *reason)
 {
+    struct buffer detail = {0};
+
+    buffer_append_format(&detail, "Idempotency-Key %s", reason);
     if (call->is_contract)
-        rest_answer_json(call, 400, span_text(REST_INVALID_COMMANDS));
+        rest_answer_invalid_commands(call, buffer_span(&detail));
     else
-        rest_answer_invalid(call, PROBLEM_INVALID_PARAMETER, "Idempotency-Key", reason);
+        rest_answer_problem(call, PROBLEM_INVALID_PARAMETER, buffer_span(&detail));
+    buffer_fini(&detail);
 }
 
 void rest_carry_out(struct rest_call *call, struct command_list *list, struct rest_memory *memory)

@@ -3,7 +3,6 @@
 #include "common/process/log.h"
 #include "control/control.h"
 
-/* The caller of the original library sees one message whatever is wrong; the log knows more. */
 static void refuse(struct rest_call *call, const struct contract_error *error)
 {
     static struct log_limit limit;
@@ -13,8 +12,8 @@ static void refuse(struct rest_call *call, const struct contract_error *error)
     log_limited(&limit, LOG_LEVEL_INFO, "invalid commands",
                 LOG_SPAN("reason", buffer_span(&reason)),
                 LOG_TEXT("ip", http_request_client(call->http)));
+    rest_answer_invalid_commands(call, buffer_span(&reason));
     buffer_fini(&reason);
-    rest_answer_json(call, 400, span_text(REST_INVALID_COMMANDS));
 }
 
 void rest_contract(struct rest_call *call)

@@ -77,4 +77,9 @@ MUST_USE
 int token_verify(struct token_verifier *verifier, struct span authorization, int64_t now_ms,
                  enum token_problem *ret_problem);
 
+/* token_verify(), and until when the token is good: its exp and the leeway. */
+MUST_USE
+int token_verify_until(struct token_verifier *verifier, struct span authorization, int64_t now_ms,
+                       int64_t *ret_expires_ms, enum token_problem *ret_problem);
+
 #endif

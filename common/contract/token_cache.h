@@ -23,10 +23,11 @@ struct token_cache {
     struct token_cache_entry rows[TOKEN_CACHE_ROWS][TOKEN_CACHE_WAYS];
 };
 
-/* Is it there, and good at `now_ms`? */
+/* Is it there, and good at `now_ms`? Then *ret_expires_ms is until when. */
 MUST_USE
-bool token_cache_has(const struct token_cache *cache,
-                     const unsigned char digest[TOKEN_DIGEST_BYTES], int64_t now_ms);
+bool token_cache_find(const struct token_cache *cache,
+                      const unsigned char digest[TOKEN_DIGEST_BYTES], int64_t now_ms,
+                      int64_t *ret_expires_ms);
 
 /* Keeps it until `expires_ms`; of a full row the entry that expires first makes room. */
 void token_cache_add(struct token_cache *cache, const unsigned char digest[TOKEN_DIGEST_BYTES],

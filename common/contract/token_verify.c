@@ -157,18 +157,18 @@ out:
     return problem;
 }
 
-static enum token_problem verify(struct token_verifier *verifier, struct span token, int64_t now_ms)
+static enum token_problem verify(struct token_verifier *verifier, struct span token, int64_t now_ms,
+                                 int64_t *ret_expires_ms)
 {
     unsigned char digest[TOKEN_DIGEST_BYTES];
     struct token_parts parts;
-    int64_t expires_ms = 0;
 
     if (token.length == 0)
         return TOKEN_PROBLEM_MISSING;
     if (!split(token, &parts))
         return TOKEN_PROBLEM_MALFORMED;
     SHA256((const unsigned char *)token.data, token.length, digest);
-    if (token_cache_has(&verifier->cache, digest, now_ms))
+    if (token_cache_find(&verifier->cache, digest, now_ms, ret_expires_ms))
         return TOKEN_PROBLEM_NONE;
     enum token_problem problem = check_header(&parts);
     if (problem != TOKEN_PROBLEM_NONE)
@@ -176,19 +176,29 @@ static enum token_problem verify(struct token_verifier *verifier, struct span to
     const struct token_secret *secret = signing_secret(verifier, &parts);
     if (!secret)
         return TOKEN_PROBLEM_SIGNATURE;
-    problem = check_claims(verifier, &parts, secret, now_ms, &expires_ms);
+    problem = check_claims(verifier, &parts, secret, now_ms, ret_expires_ms);
     if (problem == TOKEN_PROBLEM_NONE)
-        token_cache_add(&verifier->cache, digest, expires_ms);
+        token_cache_add(&verifier->cache, digest, *ret_expires_ms);
     return problem;
+}
+
+int token_verify_until(struct token_verifier *verifier, struct span authorization, int64_t now_ms,
+                       int64_t *ret_expires_ms, enum token_problem *ret_problem)
+{
+    int64_t expires_ms = 0;
+    enum token_problem problem = verify(verifier, bearer_token(authorization), now_ms, &expires_ms);
+
+    if (problem == TOKEN_PROBLEM_NONE) {
+        *ret_expires_ms = expires_ms;
+        return 0;
+    }
+    *ret_problem = problem;
+    return -EACCES;
 }
 
 int token_verify(struct token_verifier *verifier, struct span authorization, int64_t now_ms,
                  enum token_problem *ret_problem)
 {
-    enum token_problem problem = verify(verifier, bearer_token(authorization), now_ms);
-
-    if (problem == TOKEN_PROBLEM_NONE)
-        return 0;
-    *ret_problem = problem;
-    return -EACCES;
+    int64_t expires_ms;
+    return token_verify_until(verifier, authorization, now_ms, &expires_ms, ret_problem);
 }

@@ -43,7 +43,7 @@ struct http_connection {
 
 enum http_request_state {
     HTTP_REQUEST_NEW,      /* only its target is known */
-    HTTP_REQUEST_ARRIVING, /* its body is being read */
+    HTTP_REQUEST_ARRIVING, /* its body is being read; with a `response`: thrown away */
     HTTP_REQUEST_WAITING,  /* the handler has it */
     HTTP_REQUEST_ANSWERED, /* `response` is to be queued */
     HTTP_REQUEST_BEGUN,    /* the same, and more of its body comes from the handler … */
@@ -60,6 +60,8 @@ struct http_request {
     const char *method;
     struct http_target target;
     struct buffer body;
+    size_t arrived_bytes;   /* of the body */
+    size_t announced_bytes; /* of the body, as on_arriving was told */
     char client[64];
     void *context;
     struct loop_source hang_up; /* while suspended: has the client left? */

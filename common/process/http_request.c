@@ -79,19 +79,35 @@ void http_request_resume(struct http_request *request)
 
 static bool is_handlers(const struct http_request *request)
 {
-    return request->state == HTTP_REQUEST_WAITING ||
-           ((request->state == HTTP_REQUEST_BEGUN || request->state == HTTP_REQUEST_STREAMED) &&
-            !request->is_stream_over);
+    switch (request->state) {
+    case HTTP_REQUEST_ARRIVING:
+        return request->owner->server->handler.on_arriving && !request->response;
+    case HTTP_REQUEST_WAITING:
+        return true;
+    case HTTP_REQUEST_BEGUN:
+    case HTTP_REQUEST_STREAMED:
+        return !request->is_stream_over;
+    case HTTP_REQUEST_NEW:
+    case HTTP_REQUEST_ANSWERED:
+    case HTTP_REQUEST_DONE:
+        break;
+    }
+    return false;
+}
+
+static void tell_gone(struct http_request *request)
+{
+    const struct http_server *server = request->owner->server;
+    if (!is_handlers(request))
+        return;
+    request->state = HTTP_REQUEST_DONE;
+    if (server->handler.on_gone)
+        server->handler.on_gone(server->context, request);
 }
 
 void http_request_abandon(struct http_request *request)
 {
-    const struct http_server *server = request->owner->server;
-    if (is_handlers(request)) {
-        request->state = HTTP_REQUEST_DONE;
-        if (server->handler.on_gone)
-            server->handler.on_gone(server->context, request);
-    }
+    tell_gone(request);
     http_request_resume(request);
 }
 
@@ -154,6 +170,15 @@ static bool has_body(const struct http_request *request)
            (length.data && !span_is(length, "0"));
 }
 
+/* A body of so many bytes is about to be kept, unless the handler answers now. */
+static void announce(struct http_request *request, size_t body_bytes)
+{
+    const struct http_server *server = request->owner->server;
+    request->announced_bytes = body_bytes;
+    if (server->handler.on_arriving && !request->response)
+        server->handler.on_arriving(server->context, request, body_bytes);
+}
+
 /* The header is complete; nothing of the body was read. */
 static enum MHD_Result take_header(struct http_request *request, const char *method)
 {
@@ -168,6 +193,7 @@ static enum MHD_Result take_header(struct http_request *request, const char *met
     if (too_large)
         return refuse(request, 413, TOO_LARGE_TYPE, TOO_LARGE_TITLE);
     request->state = HTTP_REQUEST_ARRIVING;
+    announce(request, (size_t)length);
     return MHD_YES;
 }
 
@@ -186,15 +212,20 @@ static enum MHD_Result refuse_midway(struct http_request *request)
     buffer_fini(&body);
     buffer_fini(&answer);
     request->owner->lingers = true;
+    tell_gone(request);
     request->state = HTTP_REQUEST_DONE;
     return MHD_NO;
 }
 
 static enum MHD_Result take_body(struct http_request *request, const char *data, size_t *length)
 {
-    if (*length > request->owner->server->limits.body_bytes - request->body.length)
+    if (*length > request->owner->server->limits.body_bytes - request->arrived_bytes)
         return refuse_midway(request);
-    buffer_append(&request->body, data, *length);
+    request->arrived_bytes += *length;
+    if (request->arrived_bytes > request->announced_bytes)
+        announce(request, request->arrived_bytes);
+    if (!request->response)
+        buffer_append(&request->body, data, *length);
     *length = 0;
     return MHD_YES;
 }
@@ -203,6 +234,8 @@ static enum MHD_Result hand_over(struct http_request *request)
 {
     const struct http_server *server = request->owner->server;
     http_connection_request_arrived(request->owner);
+    if (request->response)
+        return queue_answer(request);
     request->state = HTTP_REQUEST_WAITING;
     server->handler.on_request(server->context, request);
     if (request->state == HTTP_REQUEST_ANSWERED || request->state == HTTP_REQUEST_BEGUN)
@@ -297,11 +330,14 @@ static struct MHD_Response *make_response(const struct http_answer *answer)
 
 void http_request_answer(struct http_request *request, const struct http_answer *answer)
 {
-    ASSERT(request->state == HTTP_REQUEST_WAITING);
+    ASSERT(is_handlers(request) && !request->response);
     ASSERT(answer->status >= 200 && answer->status <= 599);
     request->response = make_response(answer);
     request->status = answer->status;
-    request->state = HTTP_REQUEST_ANSWERED;
+    if (request->state == HTTP_REQUEST_ARRIVING)
+        buffer_fini(&request->body);
+    else
+        request->state = HTTP_REQUEST_ANSWERED;
     if (request->owner->server->is_draining)
         (void)MHD_add_response_header(request->response, "Connection", "close");
     http_request_resume(request);

@@ -1,7 +1,9 @@
 /* A small HTTP/1.1 server inside the loop: for control's REST API and every program's admin pages.
  *
- *     request ─▶ on_request ─▶ http_request_answer, now or in a later turn, exactly once
- *                     └──────▶ on_gone, if the client leaves before the answer
+ *     head ─▶ on_arriving ─▶ body ─▶ on_request ─▶ http_request_answer, now or in a later turn,
+ *                  │                     │              exactly once
+ *                  │                     └───────▶ on_gone, if the client leaves before the answer
+ *                  └─▶ http_request_answer: the body is read and thrown away, on_request never comes
  *
  * The whole body has arrived when on_request is called. A client that closes its sending side has
  * left. The server answers by itself what no
@@ -23,6 +25,11 @@ struct http_server;
 struct http_request;
 
 struct http_handler {
+    /* The head has come, and a body of so many bytes is about to be kept: 0 when there is none, or
+     * its length is not known; then it is called again, with more, as the body grows. From the
+     * first call on the request is the handler's, as after on_request, and may be answered at any
+     * time. NULL: on_request is the first to be told. */
+    void (*on_arriving)(void *context, struct http_request *request, size_t body_bytes);
     void (*on_request)(void *context, struct http_request *request);
     /* May be NULL when every request is answered from within on_request. The request must not be
      * answered any more, and is freed after the call. */

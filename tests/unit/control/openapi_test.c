@@ -36,6 +36,22 @@ static struct span document(void)
     return span_of(openapi_text, openapi_length);
 }
 
+/* What {"$ref": "#/components/…/…"} stands for; anything else as it is. */
+static struct span resolve(struct span node)
+{
+    struct span reference = find(node, (const char *const[]){"$ref", NULL});
+    char text[128];
+    const char *path[4] = {NULL};
+
+    if (reference.length == 0)
+        return node;
+    snprintf(text, sizeof text, "%.*s", (int)reference.length - 2, reference.data + 1);
+    assert_non_null(strtok(text, "/"));
+    for (size_t i = 0; i < 3; i++)
+        path[i] = strtok(NULL, "/");
+    return find(document(), path);
+}
+
 static const char *lower(const char *method)
 {
     static char text[16];
@@ -77,6 +93,42 @@ static bool is_routed(struct span method, struct span path)
         if (span_is(path, rest_routes[i].path) && span_is(method, lower(rest_routes[i].method)))
             return true;
     return false;
+}
+
+/* The parameters of the query of an operation, as a route lists them. */
+static void list_query_parameters(struct span operation, struct buffer *ret_names)
+{
+    struct json_reader reader;
+    struct span parameters = find(operation, (const char *const[]){"parameters", NULL});
+
+    if (parameters.length == 0)
+        return;
+    json_reader_init(&reader, parameters);
+    json_enter_array(&reader);
+    while (json_next_element(&reader)) {
+        struct span parameter = resolve(json_take_raw(&reader));
+        struct span name = find(parameter, (const char *const[]){"name", NULL});
+        if (!span_is(find(parameter, (const char *const[]){"in", NULL}), "\"query\""))
+            continue;
+        buffer_append_text(ret_names, ret_names->length > 0 ? ", " : "");
+        buffer_append_span(ret_names, span_of(name.data + 1, name.length - 2));
+    }
+    assert_int_equal(json_finish(&reader), 0);
+}
+
+static void every_parameter_of_a_query_is_in_the_document(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < rest_route_count; i++) {
+        const struct rest_route *route = &rest_routes[i];
+        const char *path[] = {"paths", route->path, lower(route->method), NULL};
+        struct buffer names = {0};
+        list_query_parameters(find(document(), path), &names);
+        if (!span_is(buffer_span(&names), route->parameters ? route->parameters : ""))
+            fail_msg("%s %s: the document has %.*s, the route %s", route->method, route->path,
+                     SPAN_ARGS(buffer_span(&names)), route->parameters);
+        buffer_fini(&names);
+    }
 }
 
 static void every_operation_of_the_document_is_routed(void **state)
@@ -152,6 +204,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_document_is_json),
         cmocka_unit_test(every_route_is_in_the_document),
+        cmocka_unit_test(every_parameter_of_a_query_is_in_the_document),
         cmocka_unit_test(every_operation_of_the_document_is_routed),
         cmocka_unit_test(every_problem_is_in_the_document),
         cmocka_unit_test(a_problem_is_written_as_the_rfc_wants_it),

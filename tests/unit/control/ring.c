@@ -274,31 +274,55 @@ void ring_fini(struct ring *ring)
 
 /* ---- HTTP ---- */
 
-void ring_call(struct ring *ring, struct ring_call *call, const char *method, const char *path,
-               const char *headers, const char *body)
+static void connect_and_send(struct ring *ring, struct ring_call *call,
+                             const struct buffer *request)
 {
     struct sockaddr_in address = {.sin_family = AF_INET,
                                   .sin_port = htons(http_server_port(ring->control->rest.server)),
                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    struct buffer request = {0};
 
     *call = (struct ring_call){.fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
     assert_true(call->fd >= 0);
     assert_int_equal(connect(call->fd, (struct sockaddr *)&address, sizeof address), 0);
     assert_int_equal(fcntl(call->fd, F_SETFL, O_NONBLOCK), 0);
+    assert_int_equal(send(call->fd, request->data, request->length, 0), request->length);
+}
+
+void ring_call(struct ring *ring, struct ring_call *call, const char *method, const char *path,
+               const char *headers, const char *body)
+{
+    struct buffer request = {0};
+
     buffer_append_format(&request, "%s %s HTTP/1.1\r\nHost: test\r\n%sContent-Length: %zu\r\n\r\n",
                          method, path, headers ? headers : "", body ? strlen(body) : 0);
     buffer_append_text(&request, body ? body : "");
-    assert_int_equal(send(call->fd, request.data, request.length, 0), request.length);
+    connect_and_send(ring, call, &request);
     buffer_fini(&request);
+}
+
+void ring_call_slowly(struct ring *ring, struct ring_call *call, const char *token, size_t length)
+{
+    struct buffer request = {0};
+
+    buffer_append_format(&request,
+                         "POST / HTTP/1.1\r\nHost: test\r\nAuthorization: Bearer %s\r\n"
+                         "Content-Length: %zu\r\n\r\n",
+                         token, length);
+    connect_and_send(ring, call, &request);
+    buffer_fini(&request);
+}
+
+char *ring_token(int64_t lifetime_s)
+{
+    return token_sign(span_text(RING_SECRET), TOKEN_AUDIENCE_CONTROL, clock_realtime_ms(),
+                      lifetime_s);
 }
 
 void ring_call_allowed(struct ring *ring, struct ring_call *call, const char *method,
                        const char *path, const char *headers, const char *body)
 {
     struct buffer all = {0};
-    char *token =
-        token_sign(span_text(RING_SECRET), TOKEN_AUDIENCE_CONTROL, clock_realtime_ms(), 60);
+    char *token = ring_token(60);
 
     buffer_append_format(&all, "Authorization: Bearer %s\r\n%s", token, headers ? headers : "");
     buffer_append_byte(&all, '\0');

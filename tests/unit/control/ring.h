@@ -76,9 +76,13 @@ struct ring_call {
 
 void ring_call(struct ring *ring, struct ring_call *call, const char *method, const char *path,
                const char *headers, const char *body);
+/* A POST to the contract's end point whose body is to have `length` bytes and does not come. */
+void ring_call_slowly(struct ring *ring, struct ring_call *call, const char *token, size_t length);
 /* With a good token. */
 void ring_call_allowed(struct ring *ring, struct ring_call *call, const char *method,
                        const char *path, const char *headers, const char *body);
+/* A good token; freed by the caller. */
+char *ring_token(int64_t lifetime_s);
 /* Takes in what has arrived; true when the answer is complete. */
 bool ring_call_is_answered(struct ring_call *call);
 /* NULL when the answer's head has no such line; else what follows, up to the end of the text. */
