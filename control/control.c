@@ -378,6 +378,7 @@ int control_create(struct lifecycle *lifecycle, struct loop *loop, const struct 
         goto out;
     census_init(&control->census, loop, control->database, &control->edges, &control->roll,
                 config->peer_timeout_ms, on_census, control);
+    status_init(&control->status, loop, control->database);
     error = bind_links(control);
     if (error < 0)
         goto out;
@@ -430,6 +431,7 @@ void control_destroy(void **actor)
     figures_fini(&control->figures);
     link_set_destroy(&control->links);
     census_fini(&control->census);
+    status_fini(&control->status);
     database_close(&control->database);
     watch_set_fini(&control->watches);
     edge_set_fini(&control->edges);

@@ -20,6 +20,7 @@
 #include "control/figures.h"
 #include "control/request.h"
 #include "control/rest.h"
+#include "control/status.h"
 #include "control/watch.h"
 
 enum { CONTROL_NAME_LENGTH = 16 };
@@ -41,6 +42,7 @@ struct control {
     struct worker_set workers;
     struct rest rest;
     struct figures figures;
+    struct status status;
     struct loop_timer tick;
     struct loop_timer leaving; /* after the last REST answer: how long COMMANDS may still take */
     int64_t started_ms;

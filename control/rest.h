@@ -54,7 +54,7 @@ extern const size_t rest_route_count;
 
 struct rest_call {
     struct list link;
-    struct list in_round; /* figures.calls, while it waits for the figures */
+    struct list in_round; /* figures.calls or status.calls, while it waits for their answer */
     struct rest *rest;
     struct http_request *http;
     void (*handle)(struct rest_call *call); /* when the body is there */

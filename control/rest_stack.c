@@ -23,7 +23,7 @@ void rest_list_edges(struct rest_call *call)
 
 void rest_read_status(struct rest_call *call)
 {
-    read_one(call, &query_status, NULL, 0, PROBLEM_INTERNAL);
+    status_ask(&call->rest->control->status, call);
 }
 
 void rest_list_processes(struct rest_call *call)
