@@ -125,8 +125,8 @@ void rest_answer_invalid(struct rest_call *call, enum problem problem, const cha
 void rest_answer_not_allowed(struct rest_call *call, const char *allowed);
 /* 403; `reason` is static, and fit for a header. */
 void rest_answer_unauthorized(struct rest_call *call, const char *reason);
-/* The contract's 400. `detail` may quote the caller. */
-void rest_answer_invalid_commands(struct rest_call *call, struct span detail);
+/* The contract's 400; `reason` is a sentence of ours, fit for a header. */
+void rest_answer_invalid_commands(struct rest_call *call, const char *reason);
 /* Begins an answer that goes on; the call lives until rest_end(), or its client leaves. */
 void rest_begin(struct rest_call *call, const char *content_type, struct span body);
 void rest_end(struct rest_call *call);

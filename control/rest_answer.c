@@ -1,6 +1,5 @@
 #include "common/base/clock.h"
 #include "common/process/metrics.h"
-#include "common/text/json.h"
 #include "control/control.h"
 
 static unsigned int status_class(unsigned int status)
@@ -125,13 +124,9 @@ void rest_answer_unauthorized(struct rest_call *call, const char *reason)
     buffer_fini(&challenge);
 }
 
-void rest_answer_invalid_commands(struct rest_call *call, struct span detail)
+/* The contract says what the body is, to the letter; so the reason is a header. */
+void rest_answer_invalid_commands(struct rest_call *call, const char *reason)
 {
-    struct buffer body = {0};
-
-    buffer_append_text(&body, "{\"message\":\"invalid commands\",\"detail\":");
-    json_append_foreign(&body, detail);
-    buffer_append_byte(&body, '}');
-    rest_answer_json(call, 400, buffer_span(&body));
-    buffer_fini(&body);
+    answer(call, 400, "application/json", span_text("{\"message\":\"invalid commands\"}"),
+           "Problem-Detail", reason);
 }

@@ -113,11 +113,11 @@ static void refuse_key(struct rest_call *call, const char *reason)
 {
     struct buffer detail = {0};
 
-    buffer_append_format(&detail, "Idempotency-Key %s", reason);
+    buffer_append_format(&detail, "Idempotency-Key %s%c", reason, '\0');
     if (call->is_contract)
-        rest_answer_invalid_commands(call, buffer_span(&detail));
+        rest_answer_invalid_commands(call, detail.data);
     else
-        rest_answer_problem(call, PROBLEM_INVALID_PARAMETER, buffer_span(&detail));
+        rest_answer_problem(call, PROBLEM_INVALID_PARAMETER, span_text(detail.data));
     buffer_fini(&detail);
 }
 

@@ -9,10 +9,10 @@ static void refuse(struct rest_call *call, const struct contract_error *error)
     struct buffer reason = {0};
 
     contract_error_append(error, &reason);
-    log_limited(&limit, LOG_LEVEL_INFO, "invalid commands",
-                LOG_SPAN("reason", buffer_span(&reason)),
+    buffer_append_byte(&reason, '\0');
+    log_limited(&limit, LOG_LEVEL_INFO, "invalid commands", LOG_TEXT("reason", reason.data),
                 LOG_TEXT("ip", http_request_client(call->http)));
-    rest_answer_invalid_commands(call, buffer_span(&reason));
+    rest_answer_invalid_commands(call, reason.data);
     buffer_fini(&reason);
 }
 

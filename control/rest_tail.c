@@ -1,12 +1,15 @@
 /* GET /v1/channels/{channel}/messages: what is published, as it happens, as server-sent events
  * (WHATWG HTML §9.2).
  *
- *     waiting ─ begun ─▶ open ─ control stops, its client leaves ─▶ (gone)
+ *     waiting ─ begun ─▶ open ─ control stops, its client leaves, its token expires ─▶ (gone)
  *        └─ no edge in time: 503
+ *
+ * The token that opened it bounds it: whoever holds a stolen one does not listen for ever.
  */
 #include <stdlib.h>
 #include <time.h>
 
+#include "common/base/clock.h"
 #include "common/process/metrics.h"
 #include "common/text/base64.h"
 #include "common/text/json.h"
@@ -22,11 +25,14 @@ struct tail {
     struct follower follower;
     struct rest_call *call;
     struct loop_timer ping;
+    struct loop_timer expiry; /* of the caller's token */
     bool is_open;
     bool has_missed; /* the client is to be told */
 };
 
 static const char MISSED[] = "event: missed\ndata: {}\n\n";
+/* A comment, which every reader passes over that does not look for it. */
+static const char EXPIRED[] = ": the token has expired\n\n";
 
 static struct loop *loop_of(const struct tail *tail)
 {
@@ -109,6 +115,26 @@ static void on_begun(struct follower *follower)
 
 /* ---- life ---- */
 
+static void on_expired(struct loop_timer *timer)
+{
+    struct rest_call *call = CONTAINER_OF(timer, struct tail, expiry)->call;
+
+    if (!call->tail->is_open) {
+        rest_answer_unauthorized(call, token_problem_text(TOKEN_PROBLEM_EXPIRED));
+        return;
+    }
+    http_request_append(call->http, span_text(EXPIRED));
+    rest_end(call);
+}
+
+static void start_expiry(struct tail *tail)
+{
+    int64_t left_ms = tail->call->token_expires_ms - clock_realtime_ms();
+
+    loop_timer_init(&tail->expiry, on_expired);
+    loop_timer_start(loop_of(tail), &tail->expiry, left_ms);
+}
+
 static void begin(struct rest_call *call)
 {
     struct control *control = call->rest->control;
@@ -118,6 +144,7 @@ static void begin(struct rest_call *call)
     tail->follower.on_published = on_published;
     tail->call = call;
     loop_timer_init(&tail->ping, on_ping);
+    start_expiry(tail);
     call->tail = tail;
     loop_timer_start(control->loop, &call->timer, control->config->control_timeout_ms);
     watch_follow(&control->watches, call->channel, &tail->follower);
@@ -131,6 +158,7 @@ void tail_destroy(struct tail **tail_place)
         return;
     *tail_place = NULL;
     loop_timer_stop(loop_of(tail), &tail->ping);
+    loop_timer_stop(loop_of(tail), &tail->expiry);
     watch_unfollow(&tail->call->rest->control->watches, &tail->follower);
     free(tail);
 }

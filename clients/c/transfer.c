@@ -8,6 +8,9 @@
  * by BATCH_BYTES. */
 enum { ANSWER_BYTES_MAX = 256 << 20, CONNECT_TIMEOUT_MS = 5000 };
 
+/* The broker ends a stream when its token expires: every hour is seldom enough. */
+enum { STREAM_TOKEN_S = 3600 };
+
 struct progress {
     struct slip_publisher *publisher;
     const struct transfer *transfer;
@@ -78,16 +81,27 @@ static struct curl_slist *add(struct curl_slist *headers, const char *name, cons
     return more;
 }
 
+static void append_token(struct buffer *bearer, struct slip_publisher *publisher, bool is_stream)
+{
+    int64_t now_ms = clock_realtime_ms();
+    char *own = NULL;
+    const char *token = publisher->token;
+
+    if (publisher->signer && is_stream)
+        token = own = token_signer_sign(publisher->signer, now_ms, STREAM_TOKEN_S);
+    else if (publisher->signer)
+        token = token_signer_token(publisher->signer, now_ms, NULL);
+    buffer_append_format(bearer, "Bearer %s", token);
+    free(own);
+}
+
 static struct curl_slist *headers_of(struct slip_publisher *publisher,
                                      const struct transfer *transfer)
 {
     struct curl_slist *headers = NULL;
     struct buffer bearer = {0};
-    const char *token = publisher->token;
 
-    if (publisher->signer)
-        token = token_signer_token(publisher->signer, clock_realtime_ms(), NULL);
-    buffer_append_format(&bearer, "Bearer %s", token);
+    append_token(&bearer, publisher, transfer->on_data != NULL);
     char *text = buffer_take(&bearer);
     headers = add(headers, "Authorization", text);
     free(text);

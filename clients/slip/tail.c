@@ -13,6 +13,7 @@ struct tail {
     struct buffer rest; /* the line that is not whole yet */
     char event[16];
     int64_t left;
+    bool is_expired; /* the last line said so */
     int code;
 };
 
@@ -53,6 +54,8 @@ static void take_line(struct tail *tail, struct span line)
 {
     struct span data = span_text("data: "), event = span_text("event: ");
 
+    if (line.length > 0)
+        tail->is_expired = span_is(line, ": the token has expired");
     if (span_starts_with(line, event)) {
         snprintf(tail->event, sizeof tail->event, "%.*s", (int)(line.length - event.length),
                  line.data + event.length);
@@ -84,6 +87,22 @@ static bool on_data(void *context, const char *data, size_t length)
     return !is_stopped && tail->left > 0 && tail->code == EXIT_DONE;
 }
 
+static enum slip_result follow(struct tail *tail, const char *path, struct slip_error *error)
+{
+    tail->is_expired = false;
+    return slip_publisher_stream(tail->tool->publisher, path, SILENCE_MS, on_data, tail, error);
+}
+
+/* With another token, if there is a secret; else the broker says why not. */
+static bool begins_anew(struct tail *tail)
+{
+    if (!tail->is_expired)
+        return false;
+    buffer_clear(&tail->rest);
+    fprintf(stderr, "slip: messages were missed here\n");
+    return true;
+}
+
 int run_tail(struct tool *tool)
 {
     char *path = slip_path_new("/v1/channels/{}/messages", tool->options.arguments, 1);
@@ -97,10 +116,9 @@ int run_tail(struct tool *tool)
     }
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
-    if (slip_publisher_stream(tool->publisher, path, SILENCE_MS, on_data, &tail, &error) !=
-            SLIP_STOPPED &&
-        tail.code == EXIT_DONE)
-        tail.code = tool_fail_result(tool, &error);
+    while (follow(&tail, path, &error) != SLIP_STOPPED && tail.code == EXIT_DONE)
+        if (!begins_anew(&tail))
+            tail.code = tool_fail_result(tool, &error);
     buffer_fini(&tail.rest);
     free(path);
     return tail.code;

@@ -59,6 +59,10 @@ void token_signer_destroy(struct token_signer **signer);
  * renews it too. */
 const char *token_signer_token(struct token_signer *signer, int64_t now_ms, bool *ret_is_new);
 
+/* A token of its own, good for `lifetime_s`. The caller frees it. */
+MUST_USE
+char *token_signer_sign(const struct token_signer *signer, int64_t now_ms, int64_t lifetime_s);
+
 struct token_verifier;
 
 /* Never NULL. At least one secret, none empty (asserted); `audience` is static. `leeway_ms` is the

@@ -51,6 +51,12 @@ void token_signer_destroy(struct token_signer **signer)
     *signer = NULL;
 }
 
+char *token_signer_sign(const struct token_signer *signer, int64_t now_ms, int64_t lifetime_s)
+{
+    return token_sign(span_of(signer->secret.data, signer->secret.length), signer->audience, now_ms,
+                      lifetime_s);
+}
+
 const char *token_signer_token(struct token_signer *signer, int64_t now_ms, bool *ret_is_new)
 {
     int64_t age_ms = now_ms - signer->signed_at_ms;
@@ -58,8 +64,7 @@ const char *token_signer_token(struct token_signer *signer, int64_t now_ms, bool
 
     if (!is_good) {
         free(signer->token);
-        signer->token = token_sign(span_of(signer->secret.data, signer->secret.length),
-                                   signer->audience, now_ms, TOKEN_LIFETIME_S);
+        signer->token = token_signer_sign(signer, now_ms, TOKEN_LIFETIME_S);
         signer->signed_at_ms = now_ms;
     }
     if (ret_is_new)

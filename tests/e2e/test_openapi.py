@@ -338,7 +338,7 @@ def test_bad_metadata_is_400(ring, call, body):
     "/v1/connections?cursor=%21", "/v1/connections?channel=", "/v1/connections?edge=%00",
     "/v1/channels?cursor=_w", "/v1/channels?prefix=%0A", "/v1/channels/%0A",
     "/v1/channels/" + 257 * "x", "/v1/channels/%FF/members", "/v1/channels/x/members?limit=-1",
-    "/v1/edges?limit=0"], ids=lambda path: path[:40])
+    "/v1/edges?limit=0", "/v1/connections?chanel=x", "/v1/status?state=open"], ids=lambda path: path[:40])
 def test_a_bad_parameter_is_400(call, path):
     problem = call(400, "GET", path)
     assert problem["type"] == "/problems/invalid-parameter" and problem["detail"]

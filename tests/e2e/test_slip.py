@@ -8,6 +8,7 @@ import select
 import signal
 import subprocess
 import threading
+import time
 
 import jwt
 import pytest
@@ -378,6 +379,15 @@ def test_tail_goes_wrong(stacks):
     code, out, err = follower.ends()
     assert code == 5 and out == "" and err == "slip: the broker ended the stream\n"
     stack.controls.pop(0).wait_exit()
+
+
+def test_tail_with_a_token_that_expires(stacks):
+    stack = stacks(TOKEN_LEEWAY="0s")
+    token = stack.rest.token(exp=int(time.time()) + 3)
+    follower = Background(stack, "tail", "x", JWT_SECRET=None, SLIP_TOKEN=token)
+    follows(stack, follower, stack.rest)
+    code, _, err = follower.ends()
+    assert code == 4 and err.startswith("slip: messages were missed here\n") and "the token has expired" in err, err
 
 
 # ---- top ----

@@ -5,6 +5,7 @@ import base64
 import itertools
 import re
 import signal
+import time
 
 from harness.backend import accept
 from harness.tail import Tail
@@ -154,6 +155,18 @@ def test_a_control_that_stops_ends_its_tails(stacks):
         # The edge has forgotten its watch: a publish concerns it only for 30 s more.
         stack.rest_of(1).publish("x", "two")
     stack.controls.pop(0)
+
+
+def test_a_tail_ends_with_its_token(stacks):
+    stack = stacks(TOKEN_LEEWAY="0s")
+    with Tail(stack.rest, "x", token=stack.rest.token(exp=int(time.time()) + 3)) as tail, Tail(stack.rest, "x") as other:
+        stack.rest.publish("x", "one")
+        assert tail.message() == "one"
+        told = tail.collect()
+        until(lambda: not tail.reader.is_alive(), "the tail to end")
+        stack.rest.publish("x", "two")
+        assert [other.message(), other.message()] == ["one", "two"]
+        assert not told and watched(stack) == 1
 
 
 def test_no_edge_no_tail(stacks):

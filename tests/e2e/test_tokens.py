@@ -2,10 +2,13 @@
 
 import base64
 import json
+import os
+import socket
 import time
 
 import jwt
 import pytest
+from harness.wait import until
 
 PUBLISH = {"type": "PUBLISH_TEXT", "channelId": "c", "data": "x"}
 
@@ -95,3 +98,49 @@ def test_several_secrets_for_rotation_and_secrets_from_files(stacks, tmp_path):
     stack.backend.wait_for("OPEN")
     for secret, expected in (("the new one", 200), ("the old one", 200), ("a third one", 403)):
         assert status(stack, stack.rest.token(secret=secret)) == expected
+
+
+def resident_bytes(process):
+    with open(f"/proc/{process.process.pid}/statm", encoding="ascii") as statm:
+        return int(statm.read().split()[1]) * os.sysconf("SC_PAGESIZE")
+
+
+def test_nothing_is_kept_of_the_bodies_of_strangers(stacks):
+    stack = stacks()
+    host, port = stack.rest.host.split(":")
+    before = resident_bytes(stack.control)
+    body = b"a" * (4 << 20)
+    head = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body)
+    strangers = [socket.create_connection((host, int(port))) for _ in range(40)]
+    for stranger in strangers:
+        stranger.settimeout(30)
+        stranger.sendall(head + body[:-1])
+    assert stack.control.metric("slip_rest_in_flight_bytes") == 0
+    grown = resident_bytes(stack.control) - before
+    assert grown < 40 << 20, f"control has grown by {grown >> 20} MB"
+    for stranger in strangers:
+        stranger.sendall(body[-1:])
+        assert stranger.recv(1000).startswith(b"HTTP/1.1 403 ")
+        stranger.close()
+
+
+def test_bodies_on_their_way_count(stacks):
+    stack = stacks(CONTROL_INFLIGHT_LIMIT="1M", CONTROL_BODY_LIMIT="1M", PUBLISH_LIMIT="512k")
+    host, port = stack.rest.host.split(":")
+    head = f"POST / HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {stack.rest.token()}\r\nContent-Length: 1000000\r\n\r\n"
+    with socket.create_connection((host, int(port))) as slow:
+        slow.sendall(head.encode())
+        until(lambda: stack.control.metric("slip_rest_in_flight_bytes") == 1000000, "the body to be counted")
+        answer = stack.rest.events({**PUBLISH, "data": "x" * 100000})
+        assert answer.status == 503 and answer.headers["Retry-After"] == "1", answer
+        assert stack.rest.events(PUBLISH).status == 200
+    until(lambda: stack.rest.events({**PUBLISH, "data": "x" * 100000}).status == 200, "room again")
+
+
+def test_who_is_refused_is_told_why(ring):
+    answer = ring.rest.events(PUBLISH, token=ring.rest.token(exp=int(time.time()) - 3600))
+    assert (answer.status, answer.text) == (403, "Invalid token")
+    assert 'error_description="the token has expired' in answer.headers["WWW-Authenticate"]
+    answer = ring.rest.request("GET", "/v1/status", token=ring.rest.token(aud="WebSocketEvent"))
+    assert answer.status == 403 and answer.json["detail"] == "the token is for another audience"
+    assert answer.headers["WWW-Authenticate"].endswith('error_description="the token is for another audience"')

@@ -10,6 +10,7 @@ const EVENT_AUDIENCE = 'WebSocketEvent'
 const CONTROL_AUDIENCE = 'ControlEvent'
 const LIFETIME_S = 60
 const RENEW_MS = 30_000
+const STREAM_LIFETIME_S = 3600
 const LEEWAY_S = 5
 const TOKEN_LENGTH_MAX = 8192
 
@@ -39,13 +40,18 @@ export class TokenSigner {
     return this.#token
   }
 
-  #sign(nowS: number): Promise<string> {
+  /** One of its own for an answer that does not end: the broker ends it when the token expires. */
+  streamToken(nowMs = Date.now()): Promise<string> {
+    return this.#sign(Math.floor(nowMs / 1000), STREAM_LIFETIME_S)
+  }
+
+  #sign(nowS: number, lifetimeS = LIFETIME_S): Promise<string> {
     return new SignJWT()
       .setProtectedHeader({ alg: 'HS256', typ: 'JWT' })
       .setIssuer(ISSUER)
       .setAudience(CONTROL_AUDIENCE)
       .setIssuedAt(nowS)
-      .setExpirationTime(nowS + LIFETIME_S)
+      .setExpirationTime(nowS + lifetimeS)
       .sign(this.secret)
   }
 }

@@ -153,7 +153,7 @@ export class Transport {
     let reader: ReadableStreamDefaultReader<Uint8Array> | undefined
     try {
       const answer = await this.options.fetch(url, {
-        headers: { Authorization: `Bearer ${await this.signer.token()}`, Accept: 'text/event-stream' },
+        headers: { Authorization: `Bearer ${await this.signer.streamToken()}`, Accept: 'text/event-stream' },
         redirect: 'manual',
         signal: limit.signal,
       })

@@ -114,9 +114,9 @@ static void bad_commands_are_refused_whole(void **state)
         EVENTS(TEXT_TO(ON_A) ",{\"type\":\"TEXT\",\"connectionId\":1}")};
 
     for (size_t i = 0; i < ARRAY_LENGTH(bad); i++)
-        assert_int_equal(ask(ring, "POST", "/", NULL, bad[i],
-                             "\r\n\r\n{\"message\":\"invalid commands\",\"detail\":\""),
-                         400);
+        assert_int_equal(
+            ask(ring, "POST", "/", NULL, bad[i], "\r\n\r\n{\"message\":\"invalid commands\"}"),
+            400);
     assert_int_equal(ring->control->requests.count, 0);
     assert_int_equal(ring->edges[0].count, 0);
 }
