@@ -8,6 +8,14 @@ struct roll_word {
     bool is_dead;
 };
 
+/* One of the dead that are not in any router's list here. */
+struct roll_dead {
+    struct table_link link;
+    struct list in_order;
+    struct roll_word word;
+    int64_t named_ms; /* last */
+};
+
 /* What one router said last. */
 struct roll_router {
     struct list link;
@@ -21,16 +29,26 @@ struct roll_router {
 
 void roll_init(struct roll *roll)
 {
+    *roll = (struct roll){.router_count = 0};
     list_init(&roll->routers);
+    list_init(&roll->dead_order);
+    table_init(&roll->dead);
     table_init(&roll->edges);
-    roll->live_count = 0;
 }
 
-static void free_router(struct roll_router *router)
+static void free_router(struct roll *roll, struct roll_router *router)
 {
     list_remove(&router->link);
+    roll->router_count--;
     free(router->words);
     free(router);
+}
+
+static void free_dead(struct roll *roll, struct roll_dead *dead)
+{
+    list_remove(&dead->in_order);
+    table_remove(&roll->dead, &dead->link);
+    free(dead);
 }
 
 static void clear_view(struct roll *roll)
@@ -47,8 +65,12 @@ void roll_fini(struct roll *roll)
     clear_view(roll);
     table_fini(&roll->edges);
     LIST_FOR_EACH(&roll->routers, link) {
-        free_router(LIST_ENTRY(link, struct roll_router, link));
+        free_router(roll, LIST_ENTRY(link, struct roll_router, link));
     }
+    LIST_FOR_EACH(&roll->dead_order, link) {
+        free_dead(roll, LIST_ENTRY(link, struct roll_dead, in_order));
+    }
+    table_fini(&roll->dead);
 }
 
 static struct span router_name(const struct roll_router *router)
@@ -70,9 +92,10 @@ static struct roll_router *add_router(struct roll *roll, struct span name)
 {
     struct roll_router *router = xcalloc(1, sizeof *router);
 
+    list_init(&router->link);
     router->name_length = min_size(name.length, sizeof router->name);
     memcpy(router->name, name.data, router->name_length);
-    list_append(&roll->routers, &router->link);
+    roll->router_count++;
     return router;
 }
 
@@ -127,6 +150,9 @@ static void merge_word(struct roll *roll, const struct roll_word *word)
 static void merge_all(struct roll *roll)
 {
     clear_view(roll);
+    LIST_FOR_EACH(&roll->dead_order, link) {
+        merge_word(roll, &LIST_ENTRY(link, struct roll_dead, in_order)->word);
+    }
     LIST_FOR_EACH(&roll->routers, router_link) {
         const struct roll_router *router = LIST_ENTRY(router_link, struct roll_router, link);
         for (size_t i = 0; i < router->count; i++)
@@ -136,22 +162,74 @@ static void merge_all(struct roll *roll)
         roll->live_count += !edge->is_dead;
 }
 
+/* Is an edge live by its word? One that another has adopted since is not. */
 static bool has_live_edge(const struct roll *roll, const struct roll_router *router)
 {
     for (size_t i = 0; i < router->count; i++) {
-        struct span id = span_of(router->words[i].id, EDGE_ID_LENGTH);
-        if (!router->words[i].is_dead && roll_standing(roll, id) == ROLL_LIVE)
+        const struct roll_word *word = &router->words[i];
+        struct span id = span_of(word->id, EDGE_ID_LENGTH);
+        if (!word->is_dead && roll_standing(roll, id) == ROLL_LIVE &&
+            roll_epoch(roll, id) == word->epoch)
             return true;
     }
     return false;
 }
 
-static void drop_old_routers(struct roll *roll, int64_t now_ms)
+static void name_dead(struct roll *roll, const struct roll_word *word, int64_t now_ms)
+{
+    struct table_link *link = table_find(&roll->dead, span_of(word->id, EDGE_ID_LENGTH));
+    struct roll_dead *dead;
+
+    if (link) {
+        dead = TABLE_ENTRY(link, struct roll_dead, link);
+        if (word->epoch > dead->word.epoch)
+            dead->word.epoch = word->epoch;
+        list_remove(&dead->in_order);
+    } else {
+        dead = xcalloc(1, sizeof *dead);
+        dead->word = *word;
+        list_init(&dead->in_order);
+        table_insert(&roll->dead, &dead->link, span_of(dead->word.id, EDGE_ID_LENGTH));
+    }
+    dead->named_ms = now_ms;
+    list_append(&roll->dead_order, &dead->in_order);
+    if (roll->dead.count > ROLL_DEAD_MAX)
+        free_dead(roll, LIST_FIRST(&roll->dead_order, struct roll_dead, in_order));
+}
+
+/* Its live words, if it has any, were contradicted: they count no more. */
+static void take_words(struct roll *roll, struct roll_router *router)
+{
+    for (size_t i = 0; i < router->count; i++)
+        if (router->words[i].is_dead)
+            name_dead(roll, &router->words[i], router->heard_ms);
+    free(router->words);
+    router->words = NULL;
+    router->count = 0;
+}
+
+/* The table says all that it knows each time, under one name: nothing piles up. */
+static bool is_table(const struct roll_router *router)
+{
+    return span_is(router_name(router), ROLL_DATABASE);
+}
+
+/* Nothing of the merged view changes by it: it has been made anew just now. */
+static void tidy(struct roll *roll, int64_t now_ms)
 {
     LIST_FOR_EACH(&roll->routers, link) {
         struct roll_router *router = LIST_ENTRY(link, struct roll_router, link);
-        if (now_ms - router->heard_ms > ROLL_KEEP_MS && !has_live_edge(roll, router))
-            free_router(router);
+        if (is_table(router) || has_live_edge(roll, router))
+            continue;
+        take_words(roll, router);
+        if (now_ms - router->heard_ms > ROLL_KEEP_MS || roll->router_count > ROLL_ROUTERS_MAX)
+            free_router(roll, router);
+    }
+    LIST_FOR_EACH(&roll->dead_order, link) {
+        struct roll_dead *dead = LIST_ENTRY(link, struct roll_dead, in_order);
+        if (now_ms - dead->named_ms <= ROLL_KEEP_MS)
+            break;
+        free_dead(roll, dead);
     }
 }
 
@@ -167,9 +245,11 @@ bool roll_update(struct roll *roll, const struct message_roll *message, int64_t 
         router = add_router(roll, message->router);
     router->version = message->version;
     router->heard_ms = now_ms;
+    list_remove(&router->link);
+    list_append(&roll->routers, &router->link);
     replace_words(router, message);
     merge_all(roll);
-    drop_old_routers(roll, now_ms);
+    tidy(roll, now_ms);
     return true;
 }
 
@@ -197,7 +277,7 @@ size_t roll_router_count(const struct roll *roll)
 {
     size_t count = 0;
     LIST_FOR_EACH(&roll->routers, link) {
-        count += !span_is(router_name(LIST_ENTRY(link, struct roll_router, link)), ROLL_DATABASE);
+        count += !is_table(LIST_ENTRY(link, struct roll_router, link));
     }
     return count;
 }
@@ -207,7 +287,7 @@ uint64_t roll_version(const struct roll *roll)
     uint64_t highest = 0;
     LIST_FOR_EACH(&roll->routers, link) {
         const struct roll_router *router = LIST_ENTRY(link, struct roll_router, link);
-        if (router->version > highest && !span_is(router_name(router), ROLL_DATABASE))
+        if (router->version > highest && !is_table(router))
             highest = router->version;
     }
     return highest;

@@ -10,6 +10,11 @@
  * router said last stays until others contradict it: only the roll says that an edge is dead, and
  * nobody says that a router is.
  *
+ * Each router names the dead of a whole day, and one that crashes again and again comes under a new
+ * name each time. So lists in which nothing lives are not kept one by one: their dead go into one
+ * list, of the ROLL_DEAD_MAX that were named last, and of ROLL_ROUTERS_MAX routers the name and
+ * version are remembered.
+ *
  * Pure; times are handed in.
  */
 #ifndef SLIP_CONTROL_ROLL_H
@@ -23,14 +28,20 @@
 /* The name under which the table `edges` speaks; no router is called so. */
 #define ROLL_DATABASE "edges"
 
-/* A list in which nothing lives is forgotten after this time. */
+/* A router in whose list nothing lives, and a dead edge that nobody names any more, are forgotten
+ * after this time. */
 #define ROLL_KEEP_MS INT64_C(90000000) /* 25 h: a router keeps the dead for 24 */
+
+enum { ROLL_ROUTERS_MAX = 1000, ROLL_DEAD_MAX = 100000 };
 
 enum roll_standing { ROLL_UNKNOWN, ROLL_LIVE, ROLL_DEAD };
 
 struct roll {
-    struct list routers; /* what each said last */
-    struct table edges;  /* the merged view */
+    struct list routers; /* what each said last, in the order they were heard */
+    size_t router_count;
+    struct table dead;      /* of lists in which nothing lives … */
+    struct list dead_order; /* … in the order they were named last */
+    struct table edges;     /* the merged view */
     size_t live_count;
 };
 

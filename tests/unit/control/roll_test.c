@@ -126,6 +126,52 @@ static void what_an_ended_router_said_is_kept_until_it_means_nothing(void **stat
     assert_int_equal(roll_standing(&roll, E1), ROLL_LIVE);
 }
 
+/* The dead of a day, named by each router of a crash loop under a new name. */
+static void the_dead_of_many_routers_are_kept_once(void **state)
+{
+    char name[32];
+    (void)state;
+    for (int i = 0; i < 3 * ROLL_ROUTERS_MAX; i++) {
+        snprintf(name, sizeof name, "crashed-%d", i);
+        assert_true(say(name, 1, E1, (uint64_t)i + 1, E2, 1)); /* each adopts the edge */
+    }
+    assert_true(say("home", 1, E1, 9999, NONE, 0));
+    assert_int_equal(roll.dead.count, 1);
+    assert_in_range(roll.router_count, 2, ROLL_ROUTERS_MAX);
+    assert_true(roll_has_router(&roll, span_text(name)));
+    assert_true(roll_has_router(&roll, span_text("home")));
+    assert_int_equal(roll_standing(&roll, E1), ROLL_LIVE);
+    assert_int_equal(roll_standing(&roll, E2), ROLL_DEAD);
+    assert_false(say(name, 1, E2, 9, NONE, 0)); /* its version is remembered */
+    assert_true(say("home", 2, E1, 1, E2, 5));
+    assert_int_equal(roll_epoch(&roll, E2), 5);
+}
+
+static void the_dead_are_bounded(void **state)
+{
+    enum { AT_ONCE = 1000 };
+    static char ids[AT_ONCE][EDGE_ID_LENGTH + 1];
+    static struct record_roll_entry entries[AT_ONCE];
+    struct message_roll message = {.router = span_text("a"), .dead = {entries, AT_ONCE}};
+    (void)state;
+    for (int i = 0; i <= ROLL_DEAD_MAX / AT_ONCE; i++) {
+        for (int j = 0; j < AT_ONCE; j++) {
+            snprintf(ids[j], sizeof ids[j], "%010u", (unsigned)(i * AT_ONCE + j));
+            entries[j] = (struct record_roll_entry){.edge = span_text(ids[j]), .epoch = 1};
+        }
+        message.version++;
+        assert_true(roll_update(&roll, &message, 1000 + i));
+    }
+    assert_int_equal(roll.dead.count, ROLL_DEAD_MAX);
+    assert_int_equal(roll_standing(&roll, span_text(ids[0])), ROLL_DEAD);
+    message = (struct message_roll){.router = span_text("b"), .version = 1};
+    assert_true(roll_update(&roll, &message, 2000 + ROLL_KEEP_MS));
+    message.version++;
+    assert_true(roll_update(&roll, &message, 2000 + ROLL_KEEP_MS)); /* forgotten when merged anew */
+    assert_int_equal(roll.dead.count, 0);
+    assert_null(roll_first(&roll));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -139,6 +185,8 @@ int main(void)
         TEST(the_table_is_no_router),
         TEST(ids_that_are_none_are_ignored),
         TEST(what_an_ended_router_said_is_kept_until_it_means_nothing),
+        TEST(the_dead_of_many_routers_are_kept_once),
+        TEST(the_dead_are_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
