@@ -1,3 +1,4 @@
+#include "common/process/log.h"
 #include "control/control.h"
 
 static bool is_heard(const struct control *control, const char id[EDGE_ID_LENGTH])
@@ -45,9 +46,14 @@ static const char *what_is_missing(const struct control *control)
     return NULL;
 }
 
-bool control_may_warm_up(const struct control *control)
+void control_warm_up(struct control *control)
 {
-    return !control->requests.is_warm && !what_is_missing(control);
+    if (control->requests.is_warm || what_is_missing(control))
+        return;
+    log_info("warm: all edges are known", LOG_UINT("edges", control->roll.live_count),
+             LOG_UINT("waiting", control->requests.count));
+    request_set_warm(&control->requests);
+    lifecycle_ready(control->lifecycle);
 }
 
 const char *control_cold_reason(const struct control *control)

@@ -6,56 +6,14 @@
 #include "common/base/clock.h"
 #include "common/base/random.h"
 #include "common/process/log.h"
+#include "common/process/mask.h"
 #include "common/process/metrics.h"
 
 enum { TICK_MS = 500, LEAVING_MS = 1000 };
 
-static void warm_up(struct control *control)
-{
-    if (!control_may_warm_up(control))
-        return;
-    log_info("warm: all edges are known", LOG_UINT("edges", control->roll.live_count),
-             LOG_UINT("waiting", control->requests.count));
-    request_set_warm(&control->requests);
-    lifecycle_ready(control->lifecycle);
-}
-
-/* ---- the roll ---- */
-
-/* An edge that still talks is told by its router that it is dead, and leaves by itself. */
-static void bury(struct control *control, struct edge *edge)
-{
-    log_info("edge is dead", LOG_SPAN("edge", span_of(edge->id, EDGE_ID_LENGTH)),
-             LOG_UINT("commands", edge->outbox.waiting));
-    edge_bury(&control->edges, edge, loop_now_ms(control->loop));
-    watch_edge_left(&control->watches, edge);
-    if (edge->link && link_silent_ms(edge->link) >= control->config->peer_timeout_ms / 2)
-        link_drop(edge->link);
-}
-
-static void apply_roll(struct control *control)
-{
-    for (const struct roll_edge *word = roll_first(&control->roll); word;
-         word = roll_next(&control->roll, word)) {
-        struct span id = span_of(word->id, EDGE_ID_LENGTH);
-        struct edge *edge = edge_set_find(&control->edges, id);
-        if (!word->is_dead) {
-            edge_set_on_roll(&control->edges, edge_set_get(&control->edges, id), true);
-        } else if (edge && !edge->is_gone) {
-            bury(control, edge);
-        }
-    }
-    EDGE_SET_FOR_EACH(&control->edges, edge) {
-        struct span id = span_of(edge->id, EDGE_ID_LENGTH);
-        if (edge->is_on_roll && roll_standing(&control->roll, id) != ROLL_LIVE)
-            edge_set_on_roll(&control->edges, edge, false);
-    }
-    warm_up(control);
-}
-
 static void on_census(void *context)
 {
-    apply_roll(context);
+    control_apply_roll(context);
 }
 
 static void on_unknown_edge(void *context)
@@ -65,11 +23,6 @@ static void on_unknown_edge(void *context)
 }
 
 /* ---- links ---- */
-
-static bool is_edge(const struct link *link)
-{
-    return span_is(link_peer_role(link), "edge");
-}
 
 static void edge_came(struct control *control, struct link *link)
 {
@@ -99,7 +52,7 @@ static void on_up(void *context, struct link *link)
 {
     struct control *control = context;
 
-    if (is_edge(link)) {
+    if (control_is_edge(link)) {
         edge_came(control, link);
         return;
     }
@@ -115,7 +68,7 @@ static void on_down(void *context, struct link *link)
     log_info("peer unlinked", LOG_SPAN("role", link_peer_role(link)),
              LOG_SPAN("peer", link_peer_name(link)));
     figures_unlinked(&control->figures, link_peer_name(link));
-    if (!is_edge(link))
+    if (!control_is_edge(link))
         worker_unlinked(&control->workers, link);
     else if (edge && edge->link == link)
         edge_left(control, edge);
@@ -131,108 +84,8 @@ static void on_silent(void *context, struct link *link)
 static void on_received(void *context, struct link *link)
 {
     (void)context;
-    if (is_edge(link) && link_data(link))
+    if (control_is_edge(link) && link_data(link))
         edge_flush(link_data(link));
-}
-
-/* ---- messages ---- */
-
-static void on_roll(struct control *control, struct link *link, const struct wire_message *message)
-{
-    (void)link;
-    if (roll_update(&control->roll, &message->as.roll, loop_now_ms(control->loop)))
-        apply_roll(control);
-}
-
-static void on_commands(struct control *control, struct link *link,
-                        const struct wire_message *message)
-{
-    worker_commands(&control->requests, link, &message->as.commands);
-}
-
-static void on_join(struct control *control, struct link *link, const struct wire_message *message)
-{
-    edge_join(&control->edges, link_data(link), message->as.join.channel);
-}
-
-static void on_leave(struct control *control, struct link *link, const struct wire_message *message)
-{
-    edge_leave(&control->edges, link_data(link), message->as.leave.channel,
-               message->as.leave.through);
-}
-
-static void on_announced(struct control *control, struct link *link,
-                         const struct wire_message *message)
-{
-    log_info("edge has announced its channels", LOG_SPAN("edge", link_peer_name(link)),
-             LOG_UINT("channels", message->as.announced.channels));
-    edge_announced(&control->edges, link_data(link));
-    warm_up(control);
-}
-
-static void on_receipt(struct control *control, struct link *link,
-                       const struct wire_message *message)
-{
-    const struct record_range_list *ranges = &message->as.receipt.ranges;
-    for (size_t i = 0; i < ranges->count; i++)
-        edge_receipt(&control->edges, link_data(link), ranges->items[i].first,
-                     ranges->items[i].last);
-}
-
-static void on_report(struct control *control, struct link *link,
-                      const struct wire_message *message)
-{
-    (void)link;
-    figures_report(&control->figures, &message->as.report);
-}
-
-static void on_polled(struct control *control, struct link *link,
-                      const struct wire_message *message)
-{
-    (void)control;
-    edge_polled(link_data(link), message->as.polled.number);
-}
-
-static void on_watching(struct control *control, struct link *link,
-                        const struct wire_message *message)
-{
-    watch_begun(&control->watches, link_data(link), message->as.watching.channel);
-}
-
-static void on_watched(struct control *control, struct link *link,
-                       const struct wire_message *message)
-{
-    watch_published(&control->watches, link_data(link), &message->as.watched);
-}
-
-typedef void message_handler(struct control *, struct link *, const struct wire_message *);
-
-static message_handler *const edge_handlers[MESSAGE_ID_LIMIT] = {
-    [MESSAGE_JOIN] = on_join,           [MESSAGE_LEAVE] = on_leave,
-    [MESSAGE_ANNOUNCED] = on_announced, [MESSAGE_RECEIPT] = on_receipt,
-    [MESSAGE_POLLED] = on_polled,       [MESSAGE_WATCHING] = on_watching,
-    [MESSAGE_WATCHED] = on_watched,     [MESSAGE_REPORT] = on_report,
-};
-
-static message_handler *const worker_handlers[MESSAGE_ID_LIMIT] = {
-    [MESSAGE_ROLL] = on_roll,
-    [MESSAGE_COMMANDS] = on_commands,
-    [MESSAGE_REPORT] = on_report,
-};
-
-static void on_message(void *context, struct link *link, const struct wire_message *message)
-{
-    static struct log_limit limit;
-    message_handler *const *handlers = is_edge(link) ? edge_handlers : worker_handlers;
-
-    if (!link_data(link))
-        return;
-    if (handlers[message->id])
-        handlers[message->id](context, link, message);
-    else
-        log_limited(&limit, LOG_LEVEL_WARNING, "message not for us",
-                    LOG_TEXT("message", message_name(message->id)),
-                    LOG_SPAN("peer", link_peer_name(link)));
 }
 
 /* ---- life ---- */
@@ -242,7 +95,7 @@ static void on_tick(struct loop_timer *timer)
     struct control *control = CONTAINER_OF(timer, struct control, tick);
 
     edge_set_sweep(&control->edges, loop_now_ms(control->loop));
-    warm_up(control);
+    control_warm_up(control);
     loop_timer_start(control->loop, &control->tick, TICK_MS);
 }
 
@@ -274,7 +127,7 @@ static int open_database(struct control *control)
     struct database_options options = {
         .url = control->config->database_url,
         .password = control->config->database_password,
-        .application_name = "slip-control",
+        .application_name = program_name(PROGRAM_CONTROL),
         .schema = control->config->stack_name,
         .connect_timeout_ms = 5000,
         .answer_timeout_ms = 10000,
@@ -285,8 +138,11 @@ static int open_database(struct control *control)
         .context = control,
     };
     int error = database_open(control->loop, &options, &control->database);
-    if (error < 0)
-        log_error("DATABASE_URL is no connection string");
+    if (error < 0) {
+        char *masked = mask_passwords(control->config->database_url);
+        log_error("DATABASE_URL is no connection string", LOG_TEXT("url", masked));
+        free(masked);
+    }
     return error;
 }
 
@@ -302,7 +158,7 @@ static int bind_links(struct control *control)
         .heartbeat_ms = config->heartbeat_ms,
         .peer_timeout_ms = config->peer_timeout_ms,
         .buffer_bytes = config->link_buffer_bytes,
-        .handlers = {on_up, on_down, on_message, on_received, on_silent, NULL},
+        .handlers = {on_up, on_down, control_on_message, on_received, on_silent, NULL},
         .context = control,
     };
 

@@ -64,7 +64,18 @@ void control_destroy(void **actor);
  * for the table `edges`, which knows edges of routers that have not been heard of. */
 const char *control_cold_reason(const struct control *control);
 
-/* Cold, and nothing is missing any more. */
-bool control_may_warm_up(const struct control *control);
+/* Begins its work when it is cold and nothing is missing any more. */
+void control_warm_up(struct control *control);
+
+/* ---- standing.c ---- */
+
+/* The roll may have changed: edges are live, unknown or buried by it. */
+void control_apply_roll(struct control *control);
+
+/* ---- messages.c ---- */
+
+/* For its links; the peer is an edge, or else a worker. */
+void control_on_message(void *context, struct link *link, const struct wire_message *message);
+bool control_is_edge(const struct link *link);
 
 #endif

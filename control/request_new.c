@@ -1,14 +1,5 @@
-#include <stdlib.h>
-#include <time.h>
-
+#include "common/base/clock.h"
 #include "control/request.h"
-
-static uint64_t realtime_us(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
 
 static struct request *new_request(struct request_set *set, size_t count, size_t header_count)
 {
@@ -19,7 +10,7 @@ static struct request *new_request(struct request_set *set, size_t count, size_t
     request->headers = xcalloc(header_count + 1, sizeof *request->headers);
     request->parcel.commands = request->commands;
     request->parcel.count = count;
-    request->parcel.taken_in_us = realtime_us();
+    request->parcel.taken_in_us = (uint64_t)clock_realtime_us();
     request->bytes = sizeof *request + (count + 1) * sizeof *request->commands +
                      (header_count + 1) * sizeof *request->headers;
     return request;

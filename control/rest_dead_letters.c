@@ -1,6 +1,5 @@
 /* Dead letters, for operators. Control writes the wish for a replay down; a router carries it out
  * (router/replay.h). */
-#include <inttypes.h>
 #include <stdio.h>
 
 #include "control/control.h"

@@ -31,3 +31,8 @@ int64_t clock_realtime_ms(void)
 {
     return read_us(CLOCK_REALTIME) / 1000;
 }
+
+int64_t clock_realtime_us(void)
+{
+    return read_us(CLOCK_REALTIME);
+}

@@ -15,5 +15,6 @@ int64_t clock_boottime_ms(void);
 
 /* CLOCK_REALTIME: for logs, tokens and rows. */
 int64_t clock_realtime_ms(void);
+int64_t clock_realtime_us(void);
 
 #endif
