@@ -1,9 +1,7 @@
 #include "control/control.h"
 
-#include <errno.h>
 #include <stdlib.h>
 
-#include "common/base/clock.h"
 #include "common/base/random.h"
 #include "common/process/log.h"
 #include "common/process/mask.h"

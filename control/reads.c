@@ -1,5 +1,7 @@
 #include "control/reads.h"
 
+#include <inttypes.h>
+
 #include "common/process/log.h"
 #include "common/process/metrics.h"
 #include "control/control.h"
@@ -159,10 +161,17 @@ bool read_state(struct rest_call *call, const char *const *states, const char *r
 
 bool read_page_parameters(struct rest_call *call, struct page *ret_page)
 {
+    uint64_t maximum = call->rest->control->config->page_limit;
     const char *field;
-    const char *reason = page_parse(http_request_target(call->http),
-                                    call->rest->control->config->page_limit, ret_page, &field);
-    if (reason)
-        rest_answer_invalid(call, PROBLEM_INVALID_PARAMETER, field, reason);
-    return !reason;
+    const char *reason = page_parse(http_request_target(call->http), maximum, ret_page, &field);
+    struct buffer detail = {0};
+
+    if (!reason)
+        return true;
+    buffer_append_format(&detail, "%s %s", field, reason);
+    if (strcmp(field, "limit") == 0)
+        buffer_append_format(&detail, ": at most %" PRIu64 ", PAGE_LIMIT", maximum);
+    rest_answer_problem(call, PROBLEM_INVALID_PARAMETER, buffer_span(&detail));
+    buffer_fini(&detail);
+    return false;
 }

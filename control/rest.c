@@ -136,7 +136,8 @@ int rest_open(struct rest *rest, struct control *control)
     struct http_limits limits = {.body_bytes = config->control_body_bytes,
                                  .header_bytes = HEADER_BYTES,
                                  .timeout_ms = CLIENT_TIMEOUT_MS,
-                                 .connections = CONNECTIONS};
+                                 .connections = CONNECTIONS,
+                                 .body_setting = "CONTROL_BODY_LIMIT"};
 
     *rest = (struct rest){.control = control};
     list_init(&rest->calls);

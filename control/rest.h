@@ -156,6 +156,12 @@ void rest_command(struct rest_call *call, enum command_type type, struct span bo
 /* Can commands be carried out now? false: answered why not. */
 bool rest_admit(struct rest_call *call);
 
+/* ---- rest_channels.c ---- */
+
+/* May a channel be called so? `name` is the parameter. false: answered why not. */
+MUST_USE
+bool rest_channel_is_good(struct rest_call *call, const char *name, struct span channel);
+
 /* ---- rest_tail.c ---- */
 
 /* Its call ends: it follows no more. NULL inside is accepted. */

@@ -2,12 +2,20 @@
 #include "control/queries.h"
 #include "control/reads.h"
 
-static bool channel_is_good(struct rest_call *call, const char *name, struct span channel)
+bool rest_channel_is_good(struct rest_call *call, const char *name, struct span channel)
 {
-    const char *reason = rules_check_channel(channel, call->rest->limits.channel_name_bytes);
-    if (reason)
-        rest_answer_invalid(call, PROBLEM_INVALID_PARAMETER, name, reason);
-    return !reason;
+    size_t limit = call->rest->limits.channel_name_bytes;
+    const char *reason = rules_check_channel(channel, limit);
+    struct buffer detail = {0};
+
+    if (!reason)
+        return true;
+    buffer_append_format(&detail, "%s %s", name, reason);
+    if (channel.length > limit)
+        contract_limit_append(limit, RULES_CHANNEL_SETTING, &detail);
+    rest_answer_problem(call, PROBLEM_INVALID_PARAMETER, buffer_span(&detail));
+    buffer_fini(&detail);
+    return false;
 }
 
 void rest_list_channels(struct rest_call *call)
@@ -18,7 +26,7 @@ void rest_list_channels(struct rest_call *call)
     if (!read_page_parameters(call, &page))
         return;
     if (http_target_parameter(http_request_target(call->http), "prefix", &prefix) &&
-        prefix.length > 0 && !channel_is_good(call, "prefix", prefix))
+        prefix.length > 0 && !rest_channel_is_good(call, "prefix", prefix))
         return;
     struct database_value values[] = {page_after(&page), database_text(prefix), page_rows(&page)};
     read_page(call, &page, &query_channels, values, ARRAY_LENGTH(values));
@@ -26,7 +34,7 @@ void rest_list_channels(struct rest_call *call)
 
 void rest_read_channel(struct rest_call *call)
 {
-    if (!channel_is_good(call, "channel", call->channel))
+    if (!rest_channel_is_good(call, "channel", call->channel))
         return;
     struct database_value value = database_text(call->channel);
     read_one(call, &query_channel, &value, 1, PROBLEM_NOT_FOUND);
@@ -36,7 +44,7 @@ void rest_list_members(struct rest_call *call)
 {
     struct page page;
 
-    if (!channel_is_good(call, "channel", call->channel) || !read_page_parameters(call, &page))
+    if (!rest_channel_is_good(call, "channel", call->channel) || !read_page_parameters(call, &page))
         return;
     struct database_value values[] = {database_text(call->channel), page_after(&page),
                                       page_rows(&page)};

@@ -174,17 +174,11 @@ static void answer_contract_error(struct rest_call *call, const struct contract_
 /* The path's parts; false: answered. */
 static bool path_is_good(struct rest_call *call)
 {
-    const char *reason = NULL;
-
     if (call->connection.length > RULES_CONNECTION_ID_BYTES_MAX) {
         rest_answer_problem(call, PROBLEM_NO_SUCH_CONNECTION, span_of(NULL, 0));
         return false;
     }
-    if (call->channel.length > 0)
-        reason = rules_check_channel(call->channel, call->rest->limits.channel_name_bytes);
-    if (reason)
-        rest_answer_invalid(call, PROBLEM_INVALID_PARAMETER, "channel", reason);
-    return !reason;
+    return call->channel.length == 0 || rest_channel_is_good(call, "channel", call->channel);
 }
 
 static bool coding_is_known(struct rest_call *call)

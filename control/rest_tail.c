@@ -174,11 +174,10 @@ void tail_stop(struct rest_call *call)
 void rest_tail(struct rest_call *call)
 {
     struct control *control = call->rest->control;
-    const char *reason = rules_check_channel(call->channel, call->rest->limits.channel_name_bytes);
 
-    if (reason)
-        rest_answer_invalid(call, PROBLEM_INVALID_PARAMETER, "channel", reason);
-    else if (call->rest->is_draining)
+    if (!rest_channel_is_good(call, "channel", call->channel))
+        return;
+    if (call->rest->is_draining)
         rest_answer_problem(call, PROBLEM_NOT_READY, span_text("control stops"));
     else if (control->watches.follower_count >= TAILS_MAX)
         rest_answer_problem(call, PROBLEM_OVERLOADED, span_text("too many follow channels"));

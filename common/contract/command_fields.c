@@ -51,6 +51,18 @@ static bool fail(struct command_parser *parser, enum command_field field,
     return false;
 }
 
+/* `setting` may be NULL: the contract's own limit. */
+static bool fail_too_long(struct command_parser *parser, enum command_field field,
+                          const struct json_value *value, size_t limit_bytes, const char *setting)
+{
+    if (parser->error.reason)
+        return false;
+    fail(parser, field, value, "is too long");
+    parser->error.limit_bytes = limit_bytes;
+    parser->error.setting = setting;
+    return false;
+}
+
 /* Room for text that is not in the body as it is. All such texts together are no longer than the
  * body, because each comes from its own part of it and escapes and base64 only shrink. */
 static char *text_room(struct command_parser *parser)
@@ -110,7 +122,7 @@ static bool set_connection(struct command_parser *parser, enum command_field fie
     if (!text_of(parser, field, value, &command->connection))
         return false;
     if (command->connection.length > RULES_CONNECTION_ID_BYTES_MAX)
-        return fail(parser, field, value, "is too long");
+        return fail_too_long(parser, field, value, RULES_CONNECTION_ID_BYTES_MAX, NULL);
     return true;
 }
 
@@ -119,7 +131,10 @@ static bool set_channel(struct command_parser *parser, enum command_field field,
 {
     if (!text_of(parser, field, value, &command->channel))
         return false;
-    const char *reason = rules_check_channel(command->channel, parser->limits->channel_name_bytes);
+    size_t limit = parser->limits->channel_name_bytes;
+    if (command->channel.length > limit)
+        return fail_too_long(parser, field, value, limit, RULES_CHANNEL_SETTING);
+    const char *reason = rules_check_channel(command->channel, limit);
     return reason ? fail(parser, field, value, reason) : true;
 }
 
@@ -149,7 +164,7 @@ static bool set_data(struct command_parser *parser, enum command_field field,
     if (is_binary && !decode_data(parser, value->has_escapes, &command->data))
         return fail(parser, field, value, "is not base64");
     if (command->data.length > parser->limits->data_bytes)
-        return fail(parser, field, value, "is too long");
+        return fail_too_long(parser, field, value, parser->limits->data_bytes, "PUBLISH_LIMIT");
     return true;
 }
 
@@ -158,7 +173,8 @@ static bool set_metadata(struct command_parser *parser, enum command_field field
 {
     command->metadata = value->raw;
     if (value->raw.length > parser->limits->metadata_bytes)
-        return fail(parser, field, value, "is too long");
+        return fail_too_long(parser, field, value, parser->limits->metadata_bytes,
+                             "METADATA_LIMIT");
     return true;
 }
 
@@ -179,6 +195,8 @@ static bool set_reason(struct command_parser *parser, enum command_field field,
 {
     if (!text_of(parser, field, value, &command->reason))
         return false;
+    if (command->reason.length > RULES_REASON_BYTES_MAX)
+        return fail_too_long(parser, field, value, RULES_REASON_BYTES_MAX, NULL);
     const char *reason = rules_check_reason(command->reason);
     return reason ? fail(parser, field, value, reason) : true;
 }
@@ -200,6 +218,8 @@ static bool set_subprotocol(struct command_parser *parser, enum command_field fi
 {
     if (!text_of(parser, field, value, &command->subprotocol))
         return false;
+    if (command->subprotocol.length > RULES_SUBPROTOCOL_BYTES_MAX)
+        return fail_too_long(parser, field, value, RULES_SUBPROTOCOL_BYTES_MAX, NULL);
     const char *reason = rules_check_subprotocol(command->subprotocol);
     return reason ? fail(parser, field, value, reason) : true;
 }
@@ -210,7 +230,7 @@ static bool set_body(struct command_parser *parser, enum command_field field,
     if (!text_of(parser, field, value, &command->body))
         return false;
     if (command->body.length > RULES_REFUSAL_BODY_BYTES_MAX)
-        return fail(parser, field, value, "is too long");
+        return fail_too_long(parser, field, value, RULES_REFUSAL_BODY_BYTES_MAX, NULL);
     return true;
 }
 

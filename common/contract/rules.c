@@ -46,7 +46,9 @@ const char *rules_check_close_code(int64_t code)
     bool is_protocol = code >= 1000 && code <= 1014 && (code <= 1003 || code >= 1007);
     bool is_private = code >= 3000 && code <= 4999;
 
-    return is_protocol || is_private ? NULL : "is no close code that may be sent";
+    return is_protocol || is_private
+               ? NULL
+               : "is no close code that may be sent: 1000-1003, 1007-1014, 3000-4999";
 }
 
 const char *rules_check_reason(struct span reason)

@@ -23,6 +23,9 @@
 #define RULES_HEADERS_BYTES_MAX 4096
 #define RULES_HEADERS_MAX       64
 
+/* The setting that bounds a channel's name. */
+#define RULES_CHANNEL_SETTING "CHANNEL_NAME_LIMIT"
+
 /* Valid UTF-8, 1 … limit bytes, no control character (U+0000–U+001F, U+007F–U+009F). */
 MUST_USE
 const char *rules_check_channel(struct span channel, size_t limit_bytes);

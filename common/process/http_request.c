@@ -156,11 +156,29 @@ static void write_problem(unsigned int status, const char *type, const char *tit
 
 /* An answer of the server's own, before the handler has seen anything. */
 static enum MHD_Result refuse(struct http_request *request, unsigned int status, const char *type,
-                              const char *title)
+                              const char *title, struct span detail)
 {
     request->state = HTTP_REQUEST_WAITING;
-    http_request_answer_problem(request, status, type, title, span_text(NULL));
+    http_request_answer_problem(request, status, type, title, detail);
     return queue_answer(request);
+}
+
+static void describe_limit(const struct http_request *request, struct buffer *detail)
+{
+    const struct http_limits *limits = &request->owner->server->limits;
+    buffer_append_format(detail, "at most %zu bytes", limits->body_bytes);
+    if (limits->body_setting)
+        buffer_append_format(detail, ", %s", limits->body_setting);
+}
+
+static enum MHD_Result refuse_too_large(struct http_request *request)
+{
+    struct buffer detail = {0};
+    describe_limit(request, &detail);
+    enum MHD_Result result =
+        refuse(request, 413, TOO_LARGE_TYPE, TOO_LARGE_TITLE, buffer_span(&detail));
+    buffer_fini(&detail);
+    return result;
 }
 
 static bool has_body(const struct http_request *request)
@@ -189,9 +207,10 @@ static enum MHD_Result take_header(struct http_request *request, const char *met
     request->method = strcmp(method, "HEAD") == 0 ? "GET" : method;
     request->owner->lingers = (too_large || request->is_target_bad) && has_body(request);
     if (request->is_target_bad)
-        return refuse(request, 400, "/problems/bad-target", "The request target is malformed.");
+        return refuse(request, 400, "/problems/bad-target", "The request target is malformed.",
+                      span_text(NULL));
     if (too_large)
-        return refuse(request, 413, TOO_LARGE_TYPE, TOO_LARGE_TITLE);
+        return refuse_too_large(request);
     request->state = HTTP_REQUEST_ARRIVING;
     announce(request, (size_t)length);
     return MHD_YES;
@@ -201,8 +220,10 @@ static enum MHD_Result take_header(struct http_request *request, const char *met
  * and the connection ends. */
 static enum MHD_Result refuse_midway(struct http_request *request)
 {
-    struct buffer body = {0}, answer = {0};
-    write_problem(413, TOO_LARGE_TYPE, TOO_LARGE_TITLE, span_text(NULL), &body);
+    struct buffer body = {0}, answer = {0}, detail = {0};
+    describe_limit(request, &detail);
+    write_problem(413, TOO_LARGE_TYPE, TOO_LARGE_TITLE, buffer_span(&detail), &body);
+    buffer_fini(&detail);
     buffer_append_format(&answer,
                          "HTTP/1.1 413 Content Too Large\r\nContent-Type: %s\r\n"
                          "Content-Length: %zu\r\nConnection: close\r\n\r\n",

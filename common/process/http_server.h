@@ -43,6 +43,7 @@ struct http_limits {
      * that does not read its answer. The connection is cut then. At least 1000. */
     int64_t timeout_ms;
     unsigned int connections; /* more wait in the kernel's queue */
+    const char *body_setting; /* that `body_bytes` comes from, for the answer 413; NULL: none */
 };
 
 struct http_header {

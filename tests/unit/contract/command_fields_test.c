@@ -171,9 +171,9 @@ static void test_close(void **state)
     assert_span(parsed.command->reason, "bye");
     release(&parsed);
     refuse("\"type\":\"CLOSE\",\"connectionId\":\"x\",\"code\":1005",
-           "is no close code that may be sent");
+           "is no close code that may be sent: 1000-1003, 1007-1014, 3000-4999");
     refuse("\"type\":\"CLOSE\",\"connectionId\":\"x\",\"code\":66536",
-           "is no close code that may be sent");
+           "is no close code that may be sent: 1000-1003, 1007-1014, 3000-4999");
     refuse("\"type\":\"CLOSE\",\"connectionId\":\"x\",\"code\":99999999999", "is out of range");
     refuse("\"type\":\"CLOSE\",\"connectionId\":\"x\",\"code\":1000.5", "is not a whole number");
     refuse("\"type\":\"CLOSE\",\"connectionId\":\"x\",\"code\":\"1000\"", "is not a number");

@@ -134,6 +134,31 @@ static void an_unknown_parameter_is_no_filter(void **state)
     ask(ring, "GET", "/v1/channels?limit=0", NULL, 400, "limit is not a number");
 }
 
+static void what_is_too_long_is_told_its_limit(void **state)
+{
+    struct ring *ring = *state;
+    static char body[BODY_BYTES + 2];
+
+    memset(body, ' ', BODY_BYTES + 1);
+    ask(ring, "POST", "/", body, 413, "\"detail\":\"at most 20000 bytes, CONTROL_BODY_LIMIT\"");
+    memset(body, 'x', 300);
+    body[300] = '\0';
+    struct buffer text = {0};
+    buffer_append_format(&text, "/v1/channels/%s/messages%c", body, '\0');
+    ask(ring, "GET", text.data, NULL, 400,
+        "\"channel is too long: at most 256 bytes, CHANNEL_NAME_LIMIT\"");
+    ask(ring, "POST", text.data, "{\"data\":\"x\"}", 400,
+        "\"channel is too long: at most 256 bytes, CHANNEL_NAME_LIMIT\"");
+    buffer_clear(&text);
+    buffer_append_format(&text, "{\"code\":1000,\"reason\":\"%s\"}%c", body, '\0');
+    ask(ring, "POST", "/v1/channels/x/close", text.data, 400,
+        "\"reason is too long: at most 123 bytes (byte");
+    buffer_fini(&text);
+    ask(ring, "POST", "/v1/channels/x/close", "{\"code\":1006}", 400,
+        "code is no close code that may be sent: 1000-1003, 1007-1014, 3000-4999");
+    ask(ring, "GET", "/v1/channels?limit=5000", NULL, 400, "at most 1000, PAGE_LIMIT");
+}
+
 static void head_is_allowed_where_get_is(void **state)
 {
     struct ring *ring = *state;
@@ -152,6 +177,7 @@ int main(void)
         TEST(a_refused_token_is_told_why),
         TEST(refused_commands_say_where),
         TEST(an_unknown_parameter_is_no_filter),
+        TEST(what_is_too_long_is_told_its_limit),
         TEST(head_is_allowed_where_get_is),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

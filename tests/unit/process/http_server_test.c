@@ -424,7 +424,7 @@ static void test_drain(void **state)
         loop_turn(loop, 5);
     struct address same = {.host = localhost, .port = port};
     const struct http_handler handler = {.on_request = on_request};
-    const struct http_limits limits = {1000, 4096, 1000, 10};
+    const struct http_limits limits = {1000, 4096, 1000, 10, NULL};
     struct http_server *next; /* the port is free again */
     assert_int_equal(http_server_open(loop, &same, &handler, &held, &limits, &next), 0);
     http_server_close(&next);
@@ -446,7 +446,7 @@ static void test_port_taken(void **state)
     (void)state;
     struct address same = {.host = localhost, .port = port};
     const struct http_handler handler = {.on_request = on_request};
-    const struct http_limits limits = {1000, 4096, 1000, 10};
+    const struct http_limits limits = {1000, 4096, 1000, 10, NULL};
     struct http_server *second = NULL;
     assert_int_equal(http_server_open(loop, &same, &handler, NULL, &limits, &second), -EADDRINUSE);
     assert_null(second);
