@@ -194,7 +194,7 @@ static void name_dead(struct roll *roll, const struct roll_word *word, int64_t n
     dead->named_ms = now_ms;
     list_append(&roll->dead_order, &dead->in_order);
     if (roll->dead.count > ROLL_DEAD_MAX)
-        free_dead(roll, LIST_FIRST(&roll->dead_order, struct roll_dead, in_order));
+        free_dead(roll, LIST_ENTRY(roll->dead_order.next, struct roll_dead, in_order));
 }
 
 /* Its live words, if it has any, were contradicted: they count no more. */

@@ -310,9 +310,9 @@ enum slip_result slip_publisher_call(struct slip_publisher *publisher, const cha
  * channel. It goes on until on_data returns false (SLIP_STOPPED), until nothing was said for
  * `silence_ms` (SLIP_TIMED_OUT; the broker says something every 15 s), or until it ends after all
  * (SLIP_UNREACHABLE): the broker stops, or the token has expired, an hour after it was made of
- * jwt_secret (the last line is then ": the token has expired"). What was said before is not said again. One attempt; timeout_ms is for the
- * time until the answer begins. on_data gets what has come, not whole lines, and is called about
- * once a second without data (length 0) too. */
+ * jwt_secret (the last line is then ": the token has expired"). What was said before is not said
+ * again. One attempt; timeout_ms is for the time until the answer begins. on_data gets what has
+ * come, not whole lines, and is called about once a second without data (length 0) too. */
 enum slip_result
 slip_publisher_stream(struct slip_publisher *publisher, const char *path, int64_t silence_ms,
                       bool (*on_data)(void *context, const char *data, size_t length),

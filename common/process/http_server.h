@@ -3,7 +3,7 @@
  *     head ─▶ on_arriving ─▶ body ─▶ on_request ─▶ http_request_answer, now or in a later turn,
  *                  │                     │              exactly once
  *                  │                     └───────▶ on_gone, if the client leaves before the answer
- *                  └─▶ http_request_answer: the body is read and thrown away, on_request never comes
+ *                  └─▶ http_request_answer: the body is thrown away, on_request never comes
  *
  * The whole body has arrived when on_request is called. A client that closes its sending side has
  * left. The server answers by itself what no
