@@ -239,9 +239,9 @@ def test_another_control_does_as_well(stacks, tmp_path):
     (3, "cannot stand in a path", ["publish", "..", "x"], {}),
     (3, "no such dead letter", ["dead-letters", "show", "7777777"], {}),
     (3, "channel", ["publish", "x" * 300, "x"], {}),
-    (4, "token is missing or not good (it is made with JWT_SECRET)", ["status"], {"JWT_SECRET": "another"}),
-    (4, "not good (it is SLIP_TOKEN)", ["send", "x", "y"], {"JWT_SECRET": None, "SLIP_TOKEN": "x.y.z"}),
-    (4, "not good (it is SLIP_TOKEN)", ["top", "--count", "1"], {"JWT_SECRET": None, "SLIP_TOKEN": "x.y.z"}),
+    (4, "no secret made the token's signature (it is made with JWT_SECRET)", ["status"], {"JWT_SECRET": "another"}),
+    (4, "the token is not a JWT (it is SLIP_TOKEN)", ["send", "x", "y"], {"JWT_SECRET": None, "SLIP_TOKEN": "x.y.z"}),
+    (4, "the token is not a JWT (it is SLIP_TOKEN)", ["top", "--count", "1"], {"JWT_SECRET": None, "SLIP_TOKEN": "x.y.z"}),
     (5, "connect", ["status", "--timeout", "1"], {"CONTROL_URL": f"http://127.0.0.1:{free_port()}"})])
 def test_what_goes_wrong_is_one_line_and_a_code(ring, code, words, arguments, settings):
     result = slip(ring, *arguments, **settings)
