@@ -16,8 +16,10 @@ void error_clean(struct slip_error *error);
 /* How long the polls of a list may take together. */
 int64_t commands_poll_ms(const struct slip_commands *commands);
 
-/* What an HTTP answer that is no 2xx means: by its problem (RFC 9457) when the body is one. Fills
- * *error (never NULL) but for its attempts and retry_after_ms. */
-enum slip_result problem_read(unsigned int status, struct span body, struct slip_error *error);
+/* What an HTTP answer that is no 2xx means: by its problem (RFC 9457) when the body is one.
+ * `detail`: what a header said of it besides, or empty. Fills *error (never NULL) but for its
+ * attempts and retry_after_ms. */
+enum slip_result problem_read(unsigned int status, struct span body, struct span detail,
+                              struct slip_error *error);
 
 #endif

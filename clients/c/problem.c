@@ -80,19 +80,22 @@ static void read_texts(struct span body, struct problem_texts *texts, struct sli
         error->type[0] = texts->title[0] = texts->detail[0] = texts->message[0] = '\0';
 }
 
-enum slip_result problem_read(unsigned int status, struct span body, struct slip_error *error)
+enum slip_result problem_read(unsigned int status, struct span body, struct span detail,
+                              struct slip_error *error)
 {
     struct problem_texts texts = {{0}, {0}, {0}};
 
     *error = (struct slip_error){.status = status};
     read_texts(body, &texts, error);
     error->result = result_of(status, error->type);
+    const char *title = texts.title[0] ? texts.title : texts.message;
     if (texts.detail[0])
-        snprintf(error->message, sizeof error->message, "%.100s: %.150s", texts.title,
-                 texts.detail);
-    else if (texts.title[0] || texts.message[0])
-        snprintf(error->message, sizeof error->message, "%s",
-                 texts.title[0] ? texts.title : texts.message);
+        detail = span_text(texts.detail);
+    if (detail.length > 0)
+        snprintf(error->message, sizeof error->message, "%.100s: %.*s", title,
+                 (int)min_size(detail.length, 150), detail.data);
+    else if (title[0])
+        snprintf(error->message, sizeof error->message, "%s", title);
     else
         snprintf(error->message, sizeof error->message, "the broker answered %u", status);
     error_clean(error);

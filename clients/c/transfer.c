@@ -177,17 +177,36 @@ static enum slip_result read_failure(const struct progress *progress, CURLcode c
     return error_set(error, SLIP_UNREACHABLE, "%s", text);
 }
 
+/* To the contract's own refusals, a header says the detail. */
+static struct span detail_header(CURL *curl)
+{
+    struct curl_header *header;
+
+    if (curl_easy_header(curl, "Problem-Detail", 0, CURLH_HEADER, -1, &header) != CURLHE_OK)
+        return (struct span){0};
+    return span_text(header->value);
+}
+
+/* Seconds; at most a day, and 0 for a moment that has passed. */
+static int64_t retry_after_ms(CURL *curl)
+{
+    const curl_off_t day_s = 24 * 3600;
+    curl_off_t seconds = 0;
+
+    curl_easy_getinfo(curl, CURLINFO_RETRY_AFTER, &seconds);
+    return (seconds < 0 ? 0 : seconds > day_s ? day_s : seconds) * 1000;
+}
+
 static enum slip_result read_answer(struct slip_publisher *publisher, struct slip_error *error)
 {
     long status = 0;
-    curl_off_t retry_after_s = 0;
 
     curl_easy_getinfo(publisher->curl, CURLINFO_RESPONSE_CODE, &status);
     if (status >= 200 && status < 300)
         return SLIP_OK;
-    problem_read((unsigned int)status, buffer_span(&publisher->answer), error);
-    curl_easy_getinfo(publisher->curl, CURLINFO_RETRY_AFTER, &retry_after_s);
-    error->retry_after_ms = (int64_t)retry_after_s * 1000;
+    problem_read((unsigned int)status, buffer_span(&publisher->answer),
+                 detail_header(publisher->curl), error);
+    error->retry_after_ms = retry_after_ms(publisher->curl);
     return error->result;
 }
 

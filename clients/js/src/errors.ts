@@ -157,7 +157,7 @@ export function problemError(status: number, body: string, details: SlipErrorDet
   }
   const type = PROBLEM_TYPES.find((known) => known === problem.type)
   const title = textOf(problem.title) || textOf(problem.message) || `the broker answered ${status}`
-  const detail = textOf(problem.detail)
+  const detail = textOf(problem.detail) || details.detail
   return slipError(resultOf(status, type ?? ''), detail ? `${title}: ${detail}` : title, {
     ...details,
     status,

@@ -180,7 +180,9 @@ export class Transport {
 
   #refusal(answer: Response, text: string, attempt: number): SlipError {
     const retryAfterMs = parseRetryAfter(answer.headers.get('retry-after'))
-    return problemError(answer.status, text, { attempts: attempt, retryAfterMs })
+    // To the contract's own refusals, a header says the detail.
+    const detail = answer.headers.get('problem-detail') ?? ''
+    return problemError(answer.status, text, { attempts: attempt, retryAfterMs, ...(detail && { detail }) })
   }
 
   #mayHelp(error: unknown, attempt: number): error is SlipError {

@@ -310,7 +310,7 @@ test('errors of the broker have their types', async () => {
   }
   await assert.rejects(publisher.connections.sendText('nobody', 'x'), no({ name: 'SlipNotFoundError', result: 'no-such-connection', type: '/problems/no-such-connection', status: 404 }))
   await assert.rejects(publisher.channels.publishText('x'.repeat(300), 'x'), no({ name: 'SlipInvalidError', result: 'invalid', type: '/problems/invalid-parameter', status: 400 }))
-  await assert.rejects(publisher.channels.publishText('x', 'x'.repeat(2 << 20)), no({ name: 'SlipInvalidError', result: 'invalid', type: '/problems/invalid-body', status: 400 }))
+  await assert.rejects(publisher.channels.publishText('x', 'x'.repeat(3 << 20)), no({ name: 'SlipInvalidError', result: 'invalid', type: '/problems/invalid-body', status: 400 }))
   await assert.rejects(publisher.channels.publishText('x', 'x'.repeat(5 << 20)), no({ name: 'SlipInvalidError', result: 'invalid', type: '/problems/body-too-large', status: 413 }))
   await assert.rejects(publisher.send({ type: 'SUBSCRIBE', connectionId: 'c', channel: 'x'.repeat(300) }), no({ name: 'SlipInvalidError', result: 'invalid', type: null, status: 400 }))
   const stranger = new SlipSocketPublisher({ ...ring, jwtSecret: 'another secret' })

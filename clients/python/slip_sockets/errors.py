@@ -138,16 +138,16 @@ def _text(document: dict[str, Any], name: str) -> str:
     return value if isinstance(value, str) else ""
 
 
-def error_of(status: int, body: bytes, retry_after: Optional[float] = None) -> BrokerError:
+def error_of(status: int, body: bytes, retry_after: Optional[float] = None, detail: str = "") -> BrokerError:
     """The error that an answer without success says: a problem (RFC 9457), the contract's own
-    refusal ({"message": …}), or plain text."""
+    refusal ({"message": …}, to which a header says the `detail`), or plain text."""
     try:
         document = json.loads(body)
     except ValueError:
         document = None
     if not isinstance(document, dict):
         document = {}
-    title, detail = _text(document, "title") or _text(document, "message"), _text(document, "detail")
+    title, detail = _text(document, "title") or _text(document, "message"), _text(document, "detail") or detail
     message = f"{title}: {detail}" if title and detail else title or f"the broker answered {status}"
     problem = _text(document, "type")
     return _kind(status, problem)(message, status=status, type=problem, retry_after=retry_after)

@@ -53,7 +53,7 @@ def _retry_after(text: Optional[str]) -> Optional[float]:
 
 
 def _refusal(answer: Answer) -> BrokerError:
-    return error_of(answer.status, answer.body, _retry_after(answer.retry_after))
+    return error_of(answer.status, answer.body, _retry_after(answer.retry_after), answer.problem_detail or "")
 
 
 class Publisher:

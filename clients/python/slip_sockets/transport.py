@@ -26,6 +26,7 @@ IDLE_CONNECTIONS_MAX = 16
 class Answer:
     status: int
     retry_after: Optional[str]  # the header
+    problem_detail: Optional[str]  # the header: why the contract's end point refused commands
     body: bytes
 
 
@@ -100,7 +101,8 @@ class _Line:
 
 
 def _answer_of(response: http.client.HTTPResponse) -> Answer:
-    return Answer(response.status, response.headers.get("Retry-After"), _body_of(response))
+    headers = response.headers
+    return Answer(response.status, headers.get("Retry-After"), headers.get("Problem-Detail"), _body_of(response))
 
 
 def _body_of(response: http.client.HTTPResponse) -> bytes:

@@ -69,7 +69,8 @@ test('a Retry-After that is too long is not waited for', async (t) => {
 test('what will not pass is not tried again', async (t) => {
   const cases = [
     [problem(400, 'invalid-body', {}, { detail: 'events[0].data is missing' }), { name: 'SlipInvalidError', result: 'invalid', status: 400, type: '/problems/invalid-body' }],
-    [done({ message: 'invalid commands' }, 400), { result: 'invalid', type: null, message: 'invalid commands' }],
+    [done({ message: 'invalid commands' }, 400), { result: 'invalid', type: null, message: 'invalid commands', detail: null }],
+    [(response) => response.writeHead(400, { 'Problem-Detail': 'events[0].type is unknown' }).end('{"message":"invalid commands"}'), { message: 'invalid commands: events[0].type is unknown', detail: 'events[0].type is unknown' }],
     [(response) => response.writeHead(403).end('Invalid token'), { name: 'SlipDeniedError', result: 'denied', status: 403, type: null }],
     [problem(403, 'invalid-token'), { result: 'denied', type: '/problems/invalid-token' }],
     [problem(404, 'no-such-connection'), { name: 'SlipNotFoundError', result: 'no-such-connection' }],
