@@ -1,7 +1,6 @@
 #include "edge/command.h"
 
-#include <time.h>
-
+#include "common/base/clock.h"
 #include "common/contract/command.h"
 #include "common/process/log.h"
 #include "common/process/metrics.h"
@@ -37,8 +36,8 @@ static struct connection *open_target(const struct order *order)
 
 static uint16_t close_code(const struct record_command_body *body)
 {
-    return frame_close_code_is_valid((uint16_t)body->code) ? (uint16_t)body->code
-                                                           : RULES_CLOSE_CODE_DEFAULT;
+    return !rules_check_close_code((int64_t)body->code) ? (uint16_t)body->code
+                                                        : RULES_CLOSE_CODE_DEFAULT;
 }
 
 static void apply_accept(const struct order *order)
@@ -214,12 +213,9 @@ static bool delivers(uint64_t type)
 
 static void observe_delay(const struct order *order)
 {
-    struct timespec now;
     if (order->command->published_us == 0 || !delivers(order->body->type))
         return;
-    clock_gettime(CLOCK_REALTIME, &now);
-    int64_t now_us = (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
-    int64_t delay_us = now_us - (int64_t)order->command->published_us;
+    int64_t delay_us = clock_realtime_us() - (int64_t)order->command->published_us;
     metric_observe(METRIC_DELIVERY_DELAY, delay_us > 0 ? delay_us : 0);
 }
 

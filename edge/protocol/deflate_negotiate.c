@@ -1,8 +1,8 @@
 /* The half of deflate.h that reads offers: text is taken off the front of a span. */
 #include <errno.h>
 
+#include "common/contract/rules.h"
 #include "edge/protocol/deflate.h"
-#include "edge/protocol/request.h"
 
 enum parameter {
     SERVER_NO_CONTEXT,
@@ -38,7 +38,7 @@ static int take_token(struct span *rest, struct span *ret_token)
 {
     *rest = span_trim(*rest);
     size_t length = 0;
-    while (length < rest->length && request_is_token(span_of(rest->data + length, 1)))
+    while (length < rest->length && rules_is_token(span_of(rest->data + length, 1)))
         length++;
     if (length == 0)
         return -EBADMSG;
@@ -55,7 +55,7 @@ static int take_quoted(struct span *rest, struct span *ret_value)
     while (i < rest->length && rest->data[i] != '"') {
         if (rest->data[i] == '\\')
             i++;
-        if (i >= rest->length || !request_is_token(span_of(rest->data + i, 1)))
+        if (i >= rest->length || !rules_is_token(span_of(rest->data + i, 1)))
             return -EBADMSG;
         i++;
     }

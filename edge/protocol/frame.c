@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "common/contract/rules.h"
 #include "common/text/utf8.h"
 
 enum {
@@ -212,7 +213,7 @@ static int deliver_close(struct frame_decoder *decoder, struct span payload,
     if (payload.length >= 2) {
         code = (uint16_t)((uint8_t)payload.data[0] << 8 | (uint8_t)payload.data[1]);
         payload = span_of(payload.data + 2, payload.length - 2);
-        if (!frame_close_code_is_valid(code))
+        if (rules_check_close_code(code))
             return fail(decoder, PROTOCOL_ERROR, "invalid close code", ret_event);
         if (!utf8_is_valid(payload))
             return fail(decoder, INVALID_DATA, "invalid UTF-8", ret_event);
@@ -382,12 +383,6 @@ void frame_unmask(char *data, size_t length, const uint8_t mask[4], size_t offse
         data[i + k] = (char)((uint8_t)data[i + k] ^ turned[k]);
 }
 
-bool frame_close_code_is_valid(uint16_t code)
-{
-    return (code >= 1000 && code <= 1003) || (code >= 1007 && code <= 1014) ||
-           (code >= 3000 && code <= 4999);
-}
-
 size_t frame_write_header(char ret_header[FRAME_HEADER_MAX], enum frame_opcode opcode,
                           bool compressed, uint64_t payload_length)
 {
@@ -417,7 +412,7 @@ void frame_append_close(struct buffer *out, uint16_t code, struct span reason)
 {
     char payload[FRAME_CONTROL_MAX];
     size_t length = 0;
-    if (frame_close_code_is_valid(code)) {
+    if (!rules_check_close_code(code)) {
         reason.length = min_size(reason.length, FRAME_REASON_MAX);
         reason.length = utf8_valid_length(reason);
         payload[0] = (char)(uint8_t)(code >> 8);

@@ -94,9 +94,6 @@ size_t frame_decoder_held_bytes(const struct frame_decoder *decoder);
 /* XORs `data` with the mask (RFC 6455 §5.3); `offset` is where in the payload `data` begins. */
 void frame_unmask(char *data, size_t length, const uint8_t mask[4], size_t offset);
 
-/* May this code stand in a close frame (RFC 6455 §7.4)? 1000-1003, 1007-1014, 3000-4999. */
-bool frame_close_code_is_valid(uint16_t code);
-
 /* Writes the header of an unfragmented, unmasked frame; returns its length, 2, 4 or 10.
  * `compressed` sets RSV1. */
 size_t frame_write_header(char ret_header[FRAME_HEADER_MAX], enum frame_opcode opcode,

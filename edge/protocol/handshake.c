@@ -5,6 +5,7 @@
 #include <openssl/sha.h>
 #include <stdlib.h>
 
+#include "common/contract/rules.h"
 #include "common/text/base64.h"
 
 enum {
@@ -87,7 +88,7 @@ static int add_subprotocols(struct buffer *out, struct span list, size_t *count)
         struct span element = span_trim(span_split(&list, ','));
         if (element.length == 0)
             continue;
-        if (!request_is_token(element) || *count == HANDSHAKE_SUBPROTOCOLS_MAX ||
+        if (!rules_is_token(element) || *count == HANDSHAKE_SUBPROTOCOLS_MAX ||
             list_has(buffer_span(out), element))
             return -EINVAL;
         if ((*count)++ > 0)

@@ -1,6 +1,6 @@
 #include "edge/protocol/refusal.h"
 
-#include "edge/protocol/request.h"
+#include "common/contract/rules.h"
 
 static const struct {
     int status;
@@ -39,32 +39,9 @@ static const struct {
     {505, "HTTP Version Not Supported"},
 };
 
-static const char *const own_headers[] = {
-    "connection", "upgrade", "content-length", "transfer-encoding", "trailer", "keep-alive", "te",
-};
-
-static bool is_own_header(struct span name)
-{
-    const struct span websocket = span_text("sec-websocket-");
-    if (name.length >= websocket.length &&
-        span_equal_nocase(span_of(name.data, websocket.length), websocket))
-        return true;
-    for (size_t i = 0; i < ARRAY_LENGTH(own_headers); i++)
-        if (span_equal_nocase(name, span_text(own_headers[i])))
-            return true;
-    return false;
-}
-
 bool response_header_is_valid(const struct response_header *header)
 {
-    if (!request_is_token(header->name) || is_own_header(header->name))
-        return false;
-    for (size_t i = 0; i < header->value.length; i++) {
-        unsigned char c = (unsigned char)header->value.data[i];
-        if ((c < 0x20 && c != '\t') || c == 0x7f)
-            return false;
-    }
-    return true;
+    return !rules_check_header_name(header->name) && !rules_check_header_value(header->value);
 }
 
 void response_headers_append(struct buffer *out, const struct response_header *headers,

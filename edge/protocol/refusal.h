@@ -22,10 +22,8 @@ struct response_header {
     struct span value;
 };
 
-/* May this header be added? The name must be a token that the edge does not write itself
- * (Connection, Upgrade, Content-Length, Transfer-Encoding, Trailer, Keep-Alive, TE and every
- * Sec-WebSocket-…), the value free of control characters, so that nobody can split the response
- * (RFC 9110 §5.5). */
+/* May this header be added? As the contract has it (rules_check_header_name, …_value): none that
+ * frames the response, and no control character, so that nobody can split it (RFC 9110 §5.5). */
 bool response_header_is_valid(const struct response_header *header);
 
 /* Appends "name: value\r\n" for each valid header and skips the others. */

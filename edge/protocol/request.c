@@ -2,6 +2,8 @@
 
 #include <errno.h>
 
+#include "common/contract/rules.h"
+
 static const char *const schemes[] = {"http://", "https://", "ws://", "wss://"};
 
 struct request_line {
@@ -18,16 +20,6 @@ static int refuse(struct refusal *ret_refusal, int status, const char *detail)
 static bool is_alphanumeric(unsigned char c)
 {
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-
-bool request_is_token(struct span text)
-{
-    for (size_t i = 0; i < text.length; i++) {
-        unsigned char c = (unsigned char)text.data[i];
-        if (!is_alphanumeric(c) && (c == '\0' || !strchr("!#$%&'*+-.^_`|~", c)))
-            return false;
-    }
-    return text.length > 0;
 }
 
 /* uri-host and port (RFC 3986 §3.2.2) by their characters; no userinfo. Empty is allowed: the
@@ -92,7 +84,7 @@ static int parse_request_line(struct span line, struct request_line *ret_line,
     struct span rest = line;
     struct span method = span_split(&rest, ' ');
     struct span target = span_split(&rest, ' ');
-    if (!request_is_token(method) || !rest.data || !is_target(target))
+    if (!rules_is_token(method) || !rest.data || !is_target(target))
         return refuse(ret_refusal, 400, "Malformed request line.");
     int r = check_version(rest, ret_refusal);
     if (r < 0)
@@ -112,7 +104,7 @@ static int check_header_line(char *line, size_t length, struct refusal *ret_refu
     if (line[0] == ' ' || line[0] == '\t')
         return refuse(ret_refusal, 400, "Folded headers are not allowed.");
     char *colon = memchr(line, ':', length);
-    if (!colon || !request_is_token(span_of(line, (size_t)(colon - line))))
+    if (!colon || !rules_is_token(span_of(line, (size_t)(colon - line))))
         return refuse(ret_refusal, 400, "Malformed header.");
     for (char *c = line; c < colon; c++)
         if (*c >= 'A' && *c <= 'Z')

@@ -73,7 +73,4 @@ int request_header(const struct request *request, const char *name, struct span 
 bool request_header_next(const struct request *request, const char *name, size_t *position,
                          struct span *ret_value);
 
-/* Is this a token (RFC 9110 §5.6.2): at least one of the letters, digits and !#$%&'*+-.^_`|~? */
-bool request_is_token(struct span text);
-
 #endif

@@ -85,6 +85,11 @@ static void test_token(void **state)
         assert_string_equal(rules_check_subprotocol(span_text(bad[i])), "is not a token");
     }
     assert_false(rules_is_token(span_of("a\0", 2)));
+    for (unsigned c = 0; c < 256; c++) {
+        char byte = (char)c;
+        bool expected = c > ' ' && c < 0x7f && !strchr("()<>@,;:\\\"/[]?={}", (int)c);
+        assert_int_equal(rules_is_token(span_of(&byte, 1)), expected);
+    }
     memset(text, 'x', sizeof text);
     assert_null(rules_check_subprotocol(span_of(text, RULES_SUBPROTOCOL_BYTES_MAX)));
     assert_string_equal(rules_check_subprotocol(span_of(text, sizeof text)), "is too long");

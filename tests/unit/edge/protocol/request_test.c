@@ -258,24 +258,12 @@ static void header_flood(void **state)
     }
 }
 
-static void tokens(void **state)
-{
-    (void)state;
-    assert_true(request_is_token(span_text("aZ09!#$%&'*+-.^_`|~")));
-    assert_false(request_is_token(span_text("")));
-    for (unsigned c = 0; c < 256; c++) {
-        char byte = (char)c;
-        bool expected = c > ' ' && c < 0x7f && !strchr("()<>@,;:\\\"/[]?={}", (int)c);
-        assert_int_equal(request_is_token(span_of(&byte, 1)), expected);
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(cases_of_the_rfc), cmocka_unit_test(contents),
         cmocka_unit_test(targets),          cmocka_unit_test(buffer_may_move),
-        cmocka_unit_test(header_flood),     cmocka_unit_test(tokens),
+        cmocka_unit_test(header_flood),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
