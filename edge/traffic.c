@@ -329,12 +329,13 @@ static void go_deaf(struct connection *connection)
     outbox_fini(&connection->outbox);
 }
 
-/* What waits for all clients is bounded by those who wait: a socket that takes all it is given adds
- * nothing to it. */
-static bool is_crowded_out(const struct connection *connection)
+/* What waits for all clients is bounded by those who wait, as this one does: a socket that takes
+ * all it is given adds nothing to it. */
+static void check_crowd(struct connection *connection)
 {
-    return connection->is_blocked && connection->stage == STAGE_OPEN &&
-           shared_frames_bytes() > connection->edge->config->edge_send_bytes;
+    if (connection->stage == STAGE_OPEN &&
+        shared_frames_bytes() > connection->edge->config->edge_send_bytes)
+        connection_close(connection, CLOSE_CROWDED_OUT, 0, (struct span){0});
 }
 
 void traffic_flush(struct connection *connection)
@@ -346,11 +347,11 @@ void traffic_flush(struct connection *connection)
     int rc = outbox_write(&connection->outbox, connection->fd, &written);
     metric_add(METRIC_BYTES_OUT, (int64_t)written);
     connection->is_blocked = rc == -EAGAIN;
-    if (rc < 0 && rc != -EAGAIN)
+    if (connection->is_blocked)
+        check_crowd(connection);
+    else if (rc < 0)
         go_deaf(connection);
     traffic_watch(connection);
-    if (is_crowded_out(connection))
-        connection_close(connection, CLOSE_CROWDED_OUT, 0, (struct span){0});
 }
 
 void traffic_flush_dirty(struct edge *edge)
@@ -369,23 +370,34 @@ void traffic_flush_dirty(struct edge *edge)
         loop_defer(edge->loop, &edge->flush);
 }
 
-bool traffic_send(struct connection *connection, struct shared_frame *frame)
+static bool is_too_long(const struct connection *connection, const struct shared_frame *frame)
 {
-    size_t limit = connection->edge->config->send_queue_bytes;
-    if (connection->stage != STAGE_OPEN || connection->is_deaf)
-        return false;
+    return connection->outbox.bytes + frame->length > connection->edge->config->send_queue_bytes;
+}
+
+/* The rare case: its queue is long, or its socket full. False: it is closed. */
+static bool may_queue(struct connection *connection, const struct shared_frame *frame)
+{
     /* Much may have been queued in one turn: only what the socket does not take counts. */
-    if (connection->outbox.bytes + frame->length > limit && !connection->is_blocked)
+    if (connection->is_blocked)
+        check_crowd(connection);
+    else
         traffic_flush(connection);
-    if (is_crowded_out(connection))
-        connection_close(connection, CLOSE_CROWDED_OUT, 0, (struct span){0});
     if (connection->stage != STAGE_OPEN)
         return false;
     /* One frame longer than the limit is no sign of slowness. */
-    if (connection->outbox.bytes + frame->length > limit && connection->outbox.bytes > 0) {
-        connection_close(connection, CLOSE_SLOW_CONSUMER, 0, (struct span){0});
+    if (!is_too_long(connection, frame) || connection->outbox.bytes == 0)
+        return true;
+    connection_close(connection, CLOSE_SLOW_CONSUMER, 0, (struct span){0});
+    return false;
+}
+
+bool traffic_send(struct connection *connection, struct shared_frame *frame)
+{
+    if (connection->stage != STAGE_OPEN || connection->is_deaf)
         return false;
-    }
+    if ((connection->is_blocked || is_too_long(connection, frame)) && !may_queue(connection, frame))
+        return false;
     outbox_push(&connection->outbox, frame);
     connection->message_ms = edge_now_ms(connection->edge);
     traffic_mark_dirty(connection);
