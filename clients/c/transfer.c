@@ -190,11 +190,11 @@ static struct span detail_header(CURL *curl)
 /* Seconds; at most a day, and 0 for a moment that has passed. */
 static int64_t retry_after_ms(CURL *curl)
 {
-    const curl_off_t day_s = 24 * 3600;
+    enum { DAY_S = 24 * 3600 };
     curl_off_t seconds = 0;
 
     curl_easy_getinfo(curl, CURLINFO_RETRY_AFTER, &seconds);
-    return (seconds < 0 ? 0 : seconds > day_s ? day_s : seconds) * 1000;
+    return (seconds < 0 ? 0 : seconds > DAY_S ? DAY_S : seconds) * 1000;
 }
 
 static enum slip_result read_answer(struct slip_publisher *publisher, struct slip_error *error)
