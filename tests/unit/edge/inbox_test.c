@@ -11,14 +11,12 @@
 #include "common/contract/command.h"
 #include "common/process/metrics.h"
 #include "edge/traffic.h"
-#include "tests/unit/edge/ring.h"
+#include "tests/unit/edge/ring_fixture.h"
 
 enum {
     MESSAGE_BYTES = 1 << 20, /* one message of a bomb, about 1 kB on the wire */
     BOMB_MESSAGES = 40,
 };
-
-static struct ring ring;
 
 static struct connection *connection(size_t number)
 {
@@ -371,31 +369,11 @@ static void test_a_long_message_alone_is_finished(void **state)
     close(fd);
 }
 
-static int setup(void **state)
-{
-    ring_start(&ring, *state);
-    return 0;
-}
-
-/* The edge asserts at its end that nothing is left in its counts. */
-static int teardown(void **state)
-{
-    (void)state;
-    ring_stop(&ring);
-    return 0;
-}
-
 static const char *patient[] = {"CLOSE_TIMEOUT=60s", NULL};
 static const char *hurried[] = {"CLOSE_TIMEOUT=100ms", NULL};
 static const char *shallow[] = {"EVENT_QUEUE_LIMIT=1k", "EDGE_EVENT_LIMIT=1M", NULL};
 static const char *impatient[] = {"PEER_TIMEOUT=500ms", NULL};
 static const char *narrow[] = {"MESSAGE_LIMIT=256k", "EDGE_UNFINISHED_LIMIT=1M", NULL};
-
-#define RING_TEST(test, wanted)                                            \
-    {                                                                      \
-        .name = #test " " #wanted, .test_func = test, .setup_func = setup, \
-        .teardown_func = teardown, .initial_state = (void *)(wanted),      \
-    }
 
 int main(void)
 {

@@ -1,6 +1,6 @@
 /* Handshakes: how a client becomes a connection, or does not. */
 #include "common/contract/command.h"
-#include "tests/unit/edge/ring.h"
+#include "tests/unit/edge/ring_fixture.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -8,8 +8,6 @@
 #include <unistd.h>
 /* cmocka wants those first. */
 #include <cmocka.h>
-
-static struct ring ring;
 
 static void refuse_with(size_t number, int status, const char *text)
 {
@@ -472,31 +470,12 @@ static void test_polls(void **state)
     ring_expect(&ring, &ring.control, "POLLED 5 gone");
 }
 
-static int setup(void **state)
-{
-    ring_start(&ring, *state);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    ring_stop(&ring);
-    return 0;
-}
-
 static const char *hurried[] = {"ACCEPT_TIMEOUT=1500ms", "HANDSHAKE_TIMEOUT=200ms", NULL};
 static const char *small[] = {"MAX_CONNECTIONS=1", "MAX_PENDING=1", NULL};
 static const char *few[] = {"MAX_PENDING=1", NULL};
 static const char *lonely[] = {"MAX_CONNECTIONS_PER_ADDRESS=1", NULL};
 static const char *paired[] = {"MAX_CONNECTIONS_PER_ADDRESS=2", NULL};
 static const char *proxied[] = {"PROXY_PROTOCOL=on", "TRUSTED_PROXIES=127.0.0.0/8", NULL};
-
-#define RING_TEST(test, settings)                                            \
-    {                                                                        \
-        .name = #test " " #settings, .test_func = test, .setup_func = setup, \
-        .teardown_func = teardown, .initial_state = (void *)(settings),      \
-    }
 
 int main(void)
 {

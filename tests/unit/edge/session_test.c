@@ -12,9 +12,7 @@
 #include "common/process/log.h"
 #include "common/wire/session.h"
 #include "edge/joins.h"
-#include "tests/unit/edge/ring.h"
-
-static struct ring ring;
+#include "tests/unit/edge/ring_fixture.h"
 
 static struct record_command_body text_for(size_t number, const char *text)
 {
@@ -506,28 +504,9 @@ static void test_what_is_left_is_handed_over(void **state)
         ring_turn(&ring);
 }
 
-static int setup(void **state)
-{
-    ring_start(&ring, *state);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    ring_stop(&ring);
-    return 0;
-}
-
 static const char *impatient[] = {"PEER_TIMEOUT=3s", NULL};
 static const char *quick[] = {"DRAIN_SECONDS=200ms", "CLOSE_TIMEOUT=200ms", "BATCH_EVENTS=2", NULL};
 static const char *unhurried[] = {"DRAIN_SECONDS=1s", NULL};
-
-#define RING_TEST(test, wanted)                                            \
-    {                                                                      \
-        .name = #test " " #wanted, .test_func = test, .setup_func = setup, \
-        .teardown_func = teardown, .initial_state = (void *)(wanted),      \
-    }
 
 int main(void)
 {

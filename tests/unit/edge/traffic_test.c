@@ -10,9 +10,7 @@
 #include "common/contract/command.h"
 #include "common/process/metrics.h"
 #include "edge/traffic.h"
-#include "tests/unit/edge/ring.h"
-
-static struct ring ring;
+#include "tests/unit/edge/ring_fixture.h"
 
 static void command(enum command_type type, struct span target, struct span data)
 {
@@ -621,19 +619,6 @@ static void test_a_burst(void **state)
     close(fd);
 }
 
-static int setup(void **state)
-{
-    ring_start(&ring, *state);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    ring_stop(&ring);
-    return 0;
-}
-
 static const char *limited[] = {"MESSAGE_LIMIT=2000", NULL};
 static const char *hurried[] = {"CLOSE_TIMEOUT=100ms", NULL};
 static const char *narrow[] = {"SEND_QUEUE_LIMIT=64k", "CLOSE_TIMEOUT=100ms", NULL};
@@ -643,12 +628,6 @@ static const char *shallow[] = {"EVENT_QUEUE_LIMIT=16k", NULL};
 static const char *pinging[] = {"PING_INTERVAL=300ms", "PING_TIMEOUT=300ms", NULL};
 static const char *idling[] = {"IDLE_TIMEOUT=500ms", NULL};
 static const char *mortal[] = {"CONNECTION_LIFETIME=500ms", NULL};
-
-#define RING_TEST(test, wanted)                                            \
-    {                                                                      \
-        .name = #test " " #wanted, .test_func = test, .setup_func = setup, \
-        .teardown_func = teardown, .initial_state = (void *)(wanted),      \
-    }
 
 int main(void)
 {
