@@ -1,5 +1,5 @@
-/* Batches on their way to the home router: sealed, sent once in each session with it, dropped when
- * acknowledged. home.h has the interface. */
+#include "edge/batch.h"
+
 #include <stdlib.h>
 
 #include "common/process/log.h"

@@ -6,10 +6,12 @@
 #include "common/process/metrics.h"
 #include "edge/controls.h"
 #include "edge/edge.h"
+#include "edge/facts.h"
 #include "edge/joins.h"
 #include "edge/message.h"
 #include "edge/opening.h"
 #include "edge/polls.h"
+#include "edge/receipts.h"
 #include "edge/traffic.h"
 #include "edge/watch.h"
 
@@ -155,7 +157,7 @@ static void apply_subscribe(const struct order *order)
     if (result == CHANNEL_FIRST_MEMBER)
         joins_begin(&order->edge->controls, channel);
     if (result != CHANNEL_ALREADY_MEMBER)
-        home_tell_subscribed(connection, order->body->channel);
+        facts_tell_subscribed(connection, order->body->channel);
 }
 
 static void apply_unsubscribe(const struct order *order)
@@ -163,7 +165,7 @@ static void apply_unsubscribe(const struct order *order)
     struct connection *connection = open_target(order);
     if (connection && channel_unsubscribe(&order->edge->channels, &connection->memberships,
                                           order->body->channel, edge_now_ms(order->edge)))
-        home_tell_unsubscribed(connection, order->body->channel);
+        facts_tell_unsubscribed(connection, order->body->channel);
 }
 
 static void apply_set_metadata(const struct order *order)
@@ -172,7 +174,7 @@ static void apply_set_metadata(const struct order *order)
     if (!connection)
         return;
     connection_set_metadata(connection, order->body->data);
-    home_tell_metadata(connection);
+    facts_tell_metadata(connection);
 }
 
 /* Each close takes its member out of the channel. */
@@ -263,7 +265,7 @@ static void receipt(const struct order *order)
     if (channel && channel->join)
         joins_hold(channel->join, order->control, number);
     else
-        controls_receipt(&order->edge->controls, order->control, number);
+        receipts_add(&order->edge->controls.receipts, order->control, number);
 }
 
 void command_apply(struct edge *edge, struct control *control,

@@ -5,6 +5,7 @@
 
 #include "common/base/random.h"
 #include "common/process/metrics.h"
+#include "edge/batch.h"
 #include "edge/edge.h"
 #include "edge/keepalive.h"
 #include "edge/opening.h"

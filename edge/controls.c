@@ -22,7 +22,7 @@ static struct control *control_of(struct controls *controls, struct span name)
     struct control *control = xmalloc(sizeof(*control) + name.length);
     *control = (struct control){0};
     memcpy(control->name, name.data, name.length);
-    list_init(&control->receipt_link);
+    receipt_list_init(&control->receipts);
     list_init(&control->watches);
     table_insert(&controls->by_name, &control->link_by_name, span_of(control->name, name.length));
     return control;
@@ -32,8 +32,7 @@ static void forget(struct controls *controls, struct control *control)
 {
     ASSERT(control->references == 0 && control->waits_done == control->wait_count);
     table_remove(&controls->by_name, &control->link_by_name);
-    list_remove(&control->receipt_link);
-    free(control->receipts);
+    receipt_list_fini(&control->receipts);
     free(control->waits);
     free(control);
 }
@@ -76,8 +75,7 @@ static void part(struct controls *controls, struct control *control)
     control->link = NULL;
     control->gone_ms = edge_now_ms(controls->edge);
     control->is_announced = false;
-    control->receipt_count = 0;
-    list_remove(&control->receipt_link);
+    receipt_list_clear(&control->receipts);
 }
 
 static void on_up(void *context, struct link *link)
@@ -157,50 +155,7 @@ static void on_message(void *context, struct link *link, const struct wire_messa
         command_apply(controls->edge, control, &message->as.command);
 }
 
-/* ---- receipts ---- */
-
-static void append_receipt(struct control *control, uint64_t number)
-{
-    if (control->receipt_count > 0) {
-        struct record_range *last = &control->receipts[control->receipt_count - 1];
-        if (number == last->last + 1) {
-            last->last = number;
-            return;
-        }
-    }
-    if (control->receipt_count == control->receipt_capacity) {
-        control->receipt_capacity = max_size(control->receipt_capacity * 2, 8);
-        control->receipts =
-            xrealloc(control->receipts, control->receipt_capacity * sizeof(*control->receipts));
-    }
-    control->receipts[control->receipt_count++] =
-        (struct record_range){.first = number, .last = number};
-}
-
-void controls_receipt(struct controls *controls, struct control *control, uint64_t number)
-{
-    /* Without a session there is nobody to tell: the control sends what it misses a receipt for
-     * again when it is back. */
-    if (!control->link)
-        return;
-    append_receipt(control, number);
-    if (!list_is_linked(&control->receipt_link))
-        list_append(&controls->receipting, &control->receipt_link);
-    loop_defer(controls->edge->loop, &controls->send_receipts);
-}
-
-static void on_send_receipts(struct loop_deferred *deferred)
-{
-    struct controls *controls = CONTAINER_OF(deferred, struct controls, send_receipts);
-    while (!list_is_empty(&controls->receipting)) {
-        struct control *control = LIST_FIRST(&controls->receipting, struct control, receipt_link);
-        const struct message_receipt receipt = {
-            .ranges = {.items = control->receipts, .count = control->receipt_count}};
-        wire_put_receipt(link_packet(control->link), &receipt);
-        control->receipt_count = 0;
-        list_remove(&control->receipt_link);
-    }
-}
+/* ---- what they are told ---- */
 
 void controls_tell_polled(struct controls *controls, struct control *control, uint64_t number,
                           bool is_open)
@@ -245,8 +200,7 @@ int controls_open(struct controls *controls, struct edge *edge)
     };
     *controls = (struct controls){.edge = edge};
     table_init(&controls->by_name);
-    list_init(&controls->receipting);
-    loop_deferred_init(&controls->send_receipts, on_send_receipts);
+    receipts_init(&controls->receipts, edge->loop);
     loop_timer_init(&controls->check, on_check);
     loop_timer_start(edge->loop, &controls->check, FORGET_CHECK_MS);
     return peers_connect(edge, &edge->config->control_addresses, "control", &handlers, controls,
@@ -270,7 +224,7 @@ void controls_close(struct controls *controls)
     table_fini(&controls->by_name);
     link_set_destroy(&controls->links);
     loop_timer_stop(controls->edge->loop, &controls->check);
-    loop_undefer(&controls->send_receipts);
+    receipts_fini(&controls->receipts);
 }
 
 bool controls_are_ready(const struct controls *controls)

@@ -4,8 +4,7 @@
  *     first member ─ JOIN ─▶ every control … received by all ─ RECEIPT of the SUBSCRIBE ─▶
  *
  * A control is known by its name, which is new with every start of it, and remembered beyond its
- * sessions: the number of the last command applied is what makes a repeated one harmless. Receipts
- * gather during a turn and leave as ranges.
+ * sessions: the number of the last command applied is what makes a repeated one harmless.
  *
  * A channel's first SUBSCRIBE is receipted when every live control has received the JOIN, so that
  * whoever reads the 200 can publish through any of them (design §5). A control that is not heard
@@ -16,6 +15,7 @@
 
 #include "common/wire/link.h"
 #include "edge/channel.h"
+#include "edge/receipts.h"
 
 struct edge;
 
@@ -27,16 +27,14 @@ struct join_wait {
 
 struct control {
     struct table_link link_by_name;
-    struct list receipt_link; /* in controls->receipting, while there are receipts to send */
-    struct list watches;      /* what it has asked to be told in this session (watch.h) */
-    struct link *link;        /* while a session is up, else NULL */
-    int64_t gone_ms;          /* when the last session ended */
-    uint64_t applied;         /* number of the last command applied */
-    uint64_t announced;       /* link number of ANNOUNCED */
-    bool is_announced;        /* the control has received it */
-    uint32_t references;      /* held receipts and polls that will need it */
-    struct record_range *receipts;
-    size_t receipt_count, receipt_capacity;
+    struct list watches; /* what it has asked to be told in this session (watch.h) */
+    struct link *link;   /* while a session is up, else NULL */
+    int64_t gone_ms;     /* when the last session ended */
+    uint64_t applied;    /* number of the last command applied */
+    uint64_t announced;  /* link number of ANNOUNCED */
+    bool is_announced;   /* the control has received it */
+    uint32_t references; /* held receipts and polls that will need it */
+    struct receipt_list receipts;
     struct join_wait *waits; /* in order; [waits_done … wait_count) are open */
     size_t waits_done, wait_count, wait_capacity;
     char name[];
@@ -46,8 +44,7 @@ struct controls {
     struct edge *edge;
     struct link_set *links;
     struct table by_name;
-    struct list receipting;
-    struct loop_deferred send_receipts;
+    struct receipts receipts;
     struct loop_timer check;
 };
 
@@ -57,9 +54,6 @@ void controls_close(struct controls *controls);
 
 /* Every resolved control has welcomed us and received ANNOUNCED. */
 bool controls_are_ready(const struct controls *controls);
-
-/* The command with this number is applied; leaves with the other receipts of this turn. */
-void controls_receipt(struct controls *controls, struct control *control, uint64_t number);
 
 /* Tells all controls that the channel has had no member for a while. */
 void controls_tell_leave(struct controls *controls, const struct channel *channel);

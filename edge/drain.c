@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "common/process/log.h"
+#include "edge/batch.h"
 #include "edge/edge.h"
 #include "edge/opening.h"
 

@@ -3,8 +3,10 @@
 #include "common/base/siphash.h"
 #include "common/process/log.h"
 #include "common/process/metrics.h"
+#include "edge/batch.h"
 #include "edge/edge.h"
 #include "edge/peers.h"
+#include "edge/snapshot.h"
 
 static int64_t patience_ms(const struct home *home)
 {
@@ -239,50 +241,4 @@ bool home_is_stuck(const struct home *home)
 struct buffer *home_packet(struct home *home)
 {
     return home->link ? link_packet(home->link) : NULL;
-}
-
-/* ---- facts ---- */
-
-void home_tell_opened(const struct connection *connection)
-{
-    struct buffer *packet = home_packet(&connection->edge->home);
-    const struct message_opened message = {
-        .connection = connection_id(connection),
-        .opened_at_ms = (uint64_t)connection->opened_at_ms,
-    };
-    if (packet)
-        wire_put_opened(packet, &message);
-}
-
-void home_tell_metadata(const struct connection *connection)
-{
-    struct buffer *packet = home_packet(&connection->edge->home);
-    const struct message_metadata message = {
-        .connection = connection_id(connection),
-        .metadata = connection_metadata(connection),
-    };
-    if (packet)
-        wire_put_metadata(packet, &message);
-}
-
-void home_tell_subscribed(const struct connection *connection, struct span channel)
-{
-    struct buffer *packet = home_packet(&connection->edge->home);
-    const struct message_subscribed message = {
-        .connection = connection_id(connection),
-        .channel = channel,
-    };
-    if (packet)
-        wire_put_subscribed(packet, &message);
-}
-
-void home_tell_unsubscribed(const struct connection *connection, struct span channel)
-{
-    struct buffer *packet = home_packet(&connection->edge->home);
-    const struct message_unsubscribed message = {
-        .connection = connection_id(connection),
-        .channel = channel,
-    };
-    if (packet)
-        wire_put_unsubscribed(packet, &message);
 }

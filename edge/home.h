@@ -1,24 +1,23 @@
 /* The home router: the one router that takes this edge's events and judges whether it lives.
  *
- *     batches   sealed ─▶ sent in this session ─▶ ACK, dropped        (batch.c)
- *     facts     OPENED, SUBSCRIBED, UNSUBSCRIBED, METADATA            as they happen
- *     snapshot  PULL ─▶ PAGE, again until the last                    (snapshot.c)
+ *     batches   sealed ─▶ sent in this session ─▶ ACK, dropped        (batch.h)
+ *     facts     OPENED, SUBSCRIBED, UNSUBSCRIBED, METADATA            (facts.h)
+ *     snapshot  PULL ─▶ PAGE, again until the last                    (snapshot.h)
  *
  * The first home is the best by rendezvous_weight among the routers that welcomed us; it is kept
  * as long as it is heard. After HOME_SILENT_TENTHS/10 of PEER_TIMEOUT of silence, or as long
  * without a session, or at once when it said BYE, another one that is up is adopted. With each
  * ADOPT a new session with the router begins: everything sealed and not acknowledged is sent again,
  * in order.
- *
- * Facts are not kept while there is no home: the router pulls a snapshot when it has adopted us.
  */
 #ifndef SLIP_EDGE_HOME_H
 #define SLIP_EDGE_HOME_H
 
 #include "common/wire/link.h"
-#include "edge/connection.h"
 
 enum { HOME_SILENT_TENTHS = 6, HOME_CHECK_MS = 100 };
+
+struct edge;
 
 struct home {
     struct edge *edge;
@@ -54,34 +53,5 @@ bool home_is_stuck(const struct home *home);
 
 /* The packet for facts and batches; NULL while there is no home. */
 struct buffer *home_packet(struct home *home);
-
-/* ---- facts ---- */
-
-void home_tell_opened(const struct connection *connection);
-void home_tell_metadata(const struct connection *connection);
-void home_tell_subscribed(const struct connection *connection, struct span channel);
-void home_tell_unsubscribed(const struct connection *connection, struct span channel);
-
-/* ---- batches (batch.c) ---- */
-
-/* The connection has events, or a place for a batch: looked at at the end of the turn. */
-void batch_pump(struct connection *connection);
-
-/* Seals and sends what can be, as long as the link takes it; the edge's deferred work. */
-void batch_pump_all(struct home *home);
-
-/* A new session with a router: every sealed batch is to be sent again. */
-void batch_begin_session(struct home *home);
-
-void batch_on_ack(struct home *home, const struct message_ack *ack);
-
-/* Sends every event that is left, above all limits, for the router to deliver without us. True
- * when all is sent; false while there is no home or its link is full: try again. */
-MUST_USE
-bool batch_hand_over(struct home *home);
-
-/* ---- snapshot (snapshot.c) ---- */
-
-void snapshot_on_pull(struct home *home, const struct message_pull *pull);
 
 #endif

@@ -22,7 +22,7 @@ static void finish(struct controls *controls, struct join *join)
         struct held_receipt *held = &join->held[i];
         held->control->references--;
         if (held->number > 0)
-            controls_receipt(controls, held->control, held->number);
+            receipts_add(&controls->receipts, held->control, held->number);
         else
             controls_tell_watching(held->control, join->channel);
     }

@@ -6,6 +6,7 @@
 #include "common/base/clock.h"
 #include "common/process/metrics.h"
 #include "edge/edge.h"
+#include "edge/facts.h"
 #include "edge/linger.h"
 #include "edge/polls.h"
 #include "edge/protocol/refusal.h"
@@ -79,7 +80,7 @@ static void accept_pending(struct connection *connection, const struct record_co
     connection->heard_ms = connection->message_ms = edge_now_ms(edge);
     end_wait(connection, LABEL_HANDSHAKE_ACCEPTED);
     connection_enter(connection, STAGE_OPEN);
-    home_tell_opened(connection);
+    facts_tell_opened(connection);
     traffic_mark_dirty(connection);
 }
 

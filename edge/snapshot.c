@@ -1,6 +1,7 @@
 /* The snapshot: all connections of the edge, page by page, as the router pulls them. The cursor
- * stands in the list of connections itself, so that those may come and go between two pages.
- * home.h has the interface. */
+ * stands in the list of connections itself, so that those may come and go between two pages. */
+#include "edge/snapshot.h"
+
 #include <stdlib.h>
 
 #include "edge/edge.h"
