@@ -3,20 +3,43 @@
 #include <stdio.h>
 
 #include "common/process/log.h"
-#include "common/process/metrics.h"
 #include "router/queries.h"
 #include "router/router.h"
 
 enum { SWEEP_MS = 10 * 60 * 1000, SOON_MS = 1000, ROOM_SHARE = 10, ROW_BYTES = 1024 };
 enum { LOCK_NAME_SIZE = 128 };
 
+static void begin_soon(struct router *router)
+{
+    router->retention.is_due = true;
+    loop_timer_start(router->loop, &router->retention.timer, SOON_MS);
+}
+
+/* What the phase of the sweep that ends here has deleted. */
+static void tell_deleted(struct retention *retention)
+{
+    bool is_limit = retention->setting == LABEL_RETENTION_LIMIT;
+    enum log_level level = is_limit ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO;
+
+    if (retention->deleted > 0 && log_is_enabled(level))
+        LOG_LINE(level, "dead letters deleted, the oldest",
+                 LOG_TEXT("setting", is_limit ? "DEAD_LETTER_LIMIT" : "DEAD_LETTER_KEEP"),
+                 LOG_INT("letters", retention->deleted),
+                 LOG_INT("waiting", retention->deleted_waiting), LOG_END);
+    metric_add_label(METRIC_DEAD_LETTERS_DELETED, retention->setting, retention->deleted);
+    retention->deleted = retention->deleted_waiting = 0;
+}
+
+/* Without a place in the queue to PostgreSQL the sweep ends where it is, and is begun again. */
 static void ask(struct router *router, const struct database_statement *statement,
                 const struct database_value *values, size_t count,
                 void (*on_done)(void *context, const struct database_answer *answer))
 {
     if (database_query(router->store.database, statement, values, count, on_done, router,
-                       &router->retention.unit) < 0)
-        log_debug("the sweep over dead letters ends: PostgreSQL is behind");
+                       &router->retention.unit) == 0)
+        return;
+    tell_deleted(&router->retention);
+    begin_soon(router);
 }
 
 /* ---- the lock: the session's, and lost with it ---- */
@@ -34,9 +57,11 @@ static void ask_lock(struct router *router, const struct database_statement *sta
 static void on_unlocked(void *context, const struct database_answer *answer)
 {
     struct router *router = context;
+    struct retention *retention = &router->retention;
 
-    (void)answer;
-    router->retention.unit = NULL;
+    retention->unit = NULL;
+    if (answer->kind == DATABASE_DONE || answer->kind == DATABASE_LOST)
+        retention->is_locked = false;
 }
 
 static void end_sweep(struct router *router)
@@ -52,11 +77,14 @@ static bool step_worked(struct router *router, const struct database_answer *ans
     router->retention.unit = NULL;
     if (answer->kind == DATABASE_DONE)
         return true;
-    if (answer->kind != DATABASE_LOST) {
-        log_limited(&limit, LOG_LEVEL_WARNING, "dead letters not swept",
-                    LOG_TEXT("error", answer->message));
-        end_sweep(router);
+    tell_deleted(&router->retention);
+    if (answer->kind == DATABASE_LOST) {
+        router->retention.is_locked = false;
+        return false;
     }
+    log_limited(&limit, LOG_LEVEL_WARNING, "dead letters not swept",
+                LOG_TEXT("error", answer->message));
+    end_sweep(router);
     return false;
 }
 
@@ -66,18 +94,6 @@ static void count_deleted(struct retention *retention, const struct database_ans
 {
     retention->deleted += database_cell_integer(answer, 0, 0, 0, 0);
     retention->deleted_waiting += database_cell_integer(answer, 0, 0, 1, 0);
-}
-
-static void tell_deleted(struct retention *retention, unsigned int setting, enum log_level level)
-{
-    if (retention->deleted > 0 && log_is_enabled(level))
-        LOG_LINE(level, "dead letters deleted, the oldest",
-                 LOG_TEXT("setting", setting == LABEL_RETENTION_LIMIT ? "DEAD_LETTER_LIMIT"
-                                                                      : "DEAD_LETTER_KEEP"),
-                 LOG_INT("letters", retention->deleted),
-                 LOG_INT("waiting", retention->deleted_waiting), LOG_END);
-    metric_add_label(METRIC_DEAD_LETTERS_DELETED, setting, retention->deleted);
-    retention->deleted = retention->deleted_waiting = 0;
 }
 
 static void delete_excess(struct router *router);
@@ -95,7 +111,7 @@ static void on_excess_deleted(void *context, const struct database_answer *answe
         delete_excess(router);
         return;
     }
-    tell_deleted(retention, LABEL_RETENTION_LIMIT, LOG_LEVEL_WARNING);
+    tell_deleted(retention);
     end_sweep(router);
 }
 
@@ -121,6 +137,7 @@ static void on_measured(void *context, const struct database_answer *answer)
         end_sweep(router);
         return;
     }
+    retention->setting = LABEL_RETENTION_LIMIT;
     retention->excess_bytes += limit / ROOM_SHARE;
     delete_excess(router);
 }
@@ -146,7 +163,7 @@ static void on_old_deleted(void *context, const struct database_answer *answer)
         delete_old(router);
         return;
     }
-    tell_deleted(&router->retention, LABEL_RETENTION_KEEP, LOG_LEVEL_INFO);
+    tell_deleted(&router->retention);
     measure(router);
 }
 
@@ -155,8 +172,14 @@ static void delete_old(struct router *router)
     char keep[DATABASE_NUMBER_SIZE];
     const struct database_value value = database_integer(router->config->dead_letter_keep_ms, keep);
 
+    ask(router, &query_delete_old_letters, &value, 1, on_old_deleted);
+}
+
+static void begin_sweep(struct router *router)
+{
+    router->retention.setting = LABEL_RETENTION_KEEP;
     if (router->config->dead_letter_keep_ms > 0)
-        ask(router, &query_delete_old_letters, &value, 1, on_old_deleted);
+        delete_old(router);
     else
         measure(router);
 }
@@ -167,20 +190,29 @@ static void on_locked(void *context, const struct database_answer *answer)
 {
     struct router *router = context;
 
-    router->retention.unit = NULL;
-    if (answer->kind == DATABASE_DONE && span_is(database_cell(answer, 0, 0, 0), "t"))
-        delete_old(router);
+    struct retention *retention = &router->retention;
+
+    retention->unit = NULL;
+    retention->is_locked =
+        answer->kind == DATABASE_DONE && span_is(database_cell(answer, 0, 0, 0), "t");
+    if (retention->is_locked)
+        begin_sweep(router);
 }
 
 static void on_timer(struct loop_timer *timer)
 {
     struct router *router = CONTAINER_OF(timer, struct router, retention.timer);
+    struct retention *retention = &router->retention;
 
-    router->retention.is_due = false;
+    retention->is_due = false;
     if (!store_is_ready(router))
         return;
     loop_timer_start(router->loop, timer, SWEEP_MS);
-    if (!router->retention.unit)
+    if (retention->unit)
+        return;
+    if (retention->is_locked)
+        begin_sweep(router);
+    else
         ask_lock(router, &query_try_lock, on_locked);
 }
 
@@ -196,6 +228,7 @@ void retention_fini(struct router *router)
 
 void retention_on_database_ready(struct router *router)
 {
+    router->retention.is_locked = false; /* it was the last session's */
     loop_timer_start(router->loop, &router->retention.timer, 0);
 }
 
@@ -207,6 +240,5 @@ void retention_count(struct router *router, size_t bytes)
     retention->written_bytes += (int64_t)bytes + ROW_BYTES;
     if (limit == 0 || retention->is_due || retention->written_bytes < limit / ROOM_SHARE)
         return;
-    retention->is_due = true;
-    loop_timer_start(router->loop, &retention->timer, SOON_MS);
+    begin_soon(router);
 }
