@@ -28,6 +28,7 @@ struct connection *connection_new(struct edge *edge, struct loop_source *socket,
     connection->source.on_event = traffic_on_event;
     loop_hand_over(edge->loop, socket, &connection->source);
     list_init(&connection->order_link);
+    list_init(&connection->stalled_link);
     list_init(&connection->pump_link);
     list_init(&connection->dirty_link);
     list_init(&connection->pause_link);

@@ -64,13 +64,14 @@ struct connection {
     uint8_t stage;           /* enum connection_stage */
     uint8_t window_bits;     /* deflate towards the client; 0: none */
     bool owes_close;         /* TOMBSTONE: an ACCEPT came for it */
-    bool is_blocked;         /* the socket took no more: EPOLLOUT is awaited */
+    bool is_blocked;         /* the socket took no more: EPOLLOUT is awaited (stalled.h) */
     bool is_hung_up;         /* the client sent FIN, and its last bytes are not read yet */
     bool is_deaf;            /* writing failed: nothing more is written */
 
-    struct table_link link; /* in edge->connections; the key is the id */
-    struct list order_link; /* in edge->in_order */
-    struct list pump_link;  /* in edge->home.pumping: it may have batches to seal or to send */
+    struct table_link link;   /* in edge->connections; the key is the id */
+    struct list order_link;   /* in edge->in_order */
+    struct list stalled_link; /* in edge->stalled, while is_blocked */
+    struct list pump_link;    /* in edge->home.pumping: it may have batches to seal or to send */
 
     struct frame_decoder decoder;
     struct inbox *inbox;      /* what was read and is no event yet, or NULL */

@@ -103,6 +103,7 @@ static void init_state(struct edge *edge)
     list_init(&edge->paused);
     list_init(&edge->resuming);
     list_init(&edge->unfinished);
+    stalled_init(&edge->stalled);
     channel_index_init(&edge->channels);
     origin_table_init(&edge->origins, 2 * (config->peer_timeout_ms + config->webhook_timeout_ms),
                       ORIGINS_MAX);
@@ -160,6 +161,7 @@ void edge_destroy(void **actor)
     home_close(&edge->home);
     loop_undefer(&edge->flush);
     loop_undefer(&edge->read_on);
+    stalled_fini(&edge->stalled);
     ASSERT(edge->rest_bytes == 0 && edge->unfinished_bytes == 0);
     channel_index_fini(&edge->channels);
     origin_table_fini(&edge->origins);

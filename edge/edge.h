@@ -21,6 +21,7 @@
 #include "edge/origin.h"
 #include "edge/protocol/rate.h"
 #include "edge/sockets.h"
+#include "edge/stalled.h"
 
 struct edge {
     char id[EDGE_ID_LENGTH + 1];
@@ -46,6 +47,8 @@ struct edge {
     struct list resuming; /* may be read again, once the rest of the last read is decoded */
     struct loop_deferred read_on;
     size_t paused_count; /* in both */
+
+    struct stalled stalled; /* may not be written */
 
     size_t event_count, event_bytes; /* of all connections, not acknowledged */
     size_t rest_bytes;               /* read and not decoded (inbox.h) */

@@ -115,6 +115,17 @@ void linger_cut_oldest(struct edge *edge)
     end(LIST_ENTRY(edge->lingering.next, struct linger_socket, link));
 }
 
+void linger_cut_unwritten(struct edge *edge, bool (*is_too_much)(const struct edge *edge))
+{
+    LIST_FOR_EACH(&edge->lingering, link) {
+        struct linger_socket *linger = LIST_ENTRY(link, struct linger_socket, link);
+        if (!is_too_much(edge))
+            return;
+        if (!outbox_is_empty(&linger->outbox))
+            end(linger);
+    }
+}
+
 void linger_cut_all(struct edge *edge)
 {
     LIST_FOR_EACH(&edge->lingering, link)

@@ -21,6 +21,9 @@ void linger_begin(struct edge *edge, int fd, struct outbox *rest);
 /* There is one (asserted). */
 void linger_cut_oldest(struct edge *edge);
 
+/* Cuts those that have bytes to write, the oldest first, as long as `is_too_much`. */
+void linger_cut_unwritten(struct edge *edge, bool (*is_too_much)(const struct edge *edge));
+
 /* Cuts all that linger. */
 void linger_cut_all(struct edge *edge);
 

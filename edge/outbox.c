@@ -10,6 +10,13 @@ enum {
     PONG_BYTE = 0x80 | FRAME_OPCODE_PONG, /* the first one of a pong */
 };
 
+static size_t rings_bytes;
+
+size_t outbox_rings_bytes(void)
+{
+    return rings_bytes;
+}
+
 static struct shared_frame **place(struct outbox *outbox, uint32_t index)
 {
     if (outbox->more)
@@ -17,9 +24,20 @@ static struct shared_frame **place(struct outbox *outbox, uint32_t index)
     return &outbox->few[(outbox->head + index) % OUTBOX_PLACES];
 }
 
+/* Another ring in place of the one there is; `capacity` 0: none. The caller fills it. */
+static void replace_ring(struct outbox *outbox, struct shared_frame **ring, uint32_t capacity)
+{
+    rings_bytes -= outbox->capacity * sizeof(struct shared_frame *);
+    rings_bytes += capacity * sizeof(struct shared_frame *);
+    free(outbox->more);
+    outbox->more = ring;
+    outbox->capacity = capacity;
+    outbox->head = 0;
+}
+
 static void release(struct outbox *outbox)
 {
-    free(outbox->more);
+    replace_ring(outbox, NULL, 0);
     *outbox = (struct outbox){0};
 }
 
@@ -36,10 +54,7 @@ static void grow(struct outbox *outbox)
     struct shared_frame **ring = xmalloc(capacity * sizeof(struct shared_frame *));
     for (uint32_t i = 0; i < outbox->count; i++)
         ring[i] = *place(outbox, i);
-    free(outbox->more);
-    outbox->more = ring;
-    outbox->capacity = capacity;
-    outbox->head = 0;
+    replace_ring(outbox, ring, capacity);
 }
 
 static void make_room(struct outbox *outbox)
@@ -105,8 +120,13 @@ void outbox_drop_unsent(struct outbox *outbox)
         outbox->bytes -= (*last)->length;
         shared_frame_unref(last);
     }
-    if (outbox->count == 0)
+    if (outbox->count == 0) {
         release(outbox);
+        return;
+    }
+    struct shared_frame *first = *place(outbox, 0);
+    replace_ring(outbox, NULL, 0);
+    outbox->few[0] = first;
 }
 
 void outbox_move(struct outbox *to, struct outbox *from)

@@ -5,7 +5,7 @@
  *
  * Zero-initialised is empty. Two places are inside the structure, so that the usual case, a frame
  * or two a turn, allocates nothing; what more is allocated goes when the outbox is empty. Holds a
- * reference to each frame. The bound on its bytes is its owner's business. One thread.
+ * reference to each frame. The bound on its weight is its owner's business. One thread.
  */
 #ifndef SLIP_EDGE_OUTBOX_H
 #define SLIP_EDGE_OUTBOX_H
@@ -33,6 +33,15 @@ static inline bool outbox_is_empty(const struct outbox *outbox)
 {
     return outbox->count == 0;
 }
+
+/* What it holds: the bytes not written yet, and the places of its frames. */
+static inline size_t outbox_weight(const struct outbox *outbox)
+{
+    return outbox->bytes + outbox->count * sizeof(struct shared_frame *);
+}
+
+/* Memory of the rings of all outboxes; that of the frames is shared_frames_bytes(). */
+size_t outbox_rings_bytes(void);
 
 /* Adds a reference to `frame` at the end. */
 void outbox_push(struct outbox *outbox, struct shared_frame *frame);

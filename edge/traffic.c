@@ -7,6 +7,7 @@
 #include "edge/edge.h"
 #include "edge/keepalive.h"
 #include "edge/opening.h"
+#include "edge/stalled.h"
 
 enum {
     FLUSHED_AT_ONCE = 256, /* sockets written before the loop may look around */
@@ -61,7 +62,7 @@ int traffic_detach(struct connection *connection)
     ASSERT(fd >= 0);
     loop_remove(edge->loop, &connection->source);
     connection->fd = -1;
-    connection->is_blocked = false;
+    stalled_end(connection);
     list_remove(&connection->dirty_link);
     if (traffic_is_paused(connection)) {
         list_remove(&connection->pause_link);
@@ -158,15 +159,22 @@ void traffic_read_on(struct edge *edge)
         loop_defer(edge->loop, &edge->read_on);
 }
 
+/* A broken socket is not the end yet: what the client sent before it broke is still to be read,
+ * and its end comes behind that. */
+static void go_deaf(struct connection *connection)
+{
+    connection->is_deaf = true;
+    outbox_fini(&connection->outbox);
+}
+
 /* A hang-up does not end a connection whose last frames wait in the kernel until they may be read;
  * epoll is only kept from reporting it again and again. */
 static void on_event_while_paused(struct connection *connection, uint32_t events)
 {
     if (events & (EPOLLHUP | EPOLLERR)) {
         loop_remove(connection->edge->loop, &connection->source);
-        connection->is_deaf = true;
-        connection->is_blocked = false;
-        outbox_fini(&connection->outbox);
+        go_deaf(connection);
+        stalled_end(connection);
     } else if (events & EPOLLRDHUP) {
         connection->is_hung_up = true;
         traffic_watch(connection);
@@ -321,23 +329,6 @@ void traffic_mark_dirty(struct connection *connection)
     loop_defer(edge->loop, &edge->flush);
 }
 
-/* A broken socket is not the end yet: what the client sent before it broke is still to be read,
- * and its end comes behind that. */
-static void go_deaf(struct connection *connection)
-{
-    connection->is_deaf = true;
-    outbox_fini(&connection->outbox);
-}
-
-/* What waits for all clients is bounded by those who wait, as this one does: a socket that takes
- * all it is given adds nothing to it. */
-static void check_crowd(struct connection *connection)
-{
-    if (connection->stage == STAGE_OPEN &&
-        shared_frames_bytes() > connection->edge->config->edge_send_bytes)
-        connection_close(connection, CLOSE_CROWDED_OUT, 0, (struct span){0});
-}
-
 void traffic_flush(struct connection *connection)
 {
     ASSERT(connection->fd >= 0);
@@ -346,10 +337,11 @@ void traffic_flush(struct connection *connection)
     size_t written;
     int rc = outbox_write(&connection->outbox, connection->fd, &written);
     metric_add(METRIC_BYTES_OUT, (int64_t)written);
-    connection->is_blocked = rc == -EAGAIN;
-    if (connection->is_blocked)
-        check_crowd(connection);
-    else if (rc < 0)
+    if (rc == -EAGAIN)
+        stalled_note(connection, written);
+    else if (connection->is_blocked)
+        stalled_end(connection);
+    if (rc < 0 && rc != -EAGAIN)
         go_deaf(connection);
     traffic_watch(connection);
 }
@@ -372,18 +364,17 @@ void traffic_flush_dirty(struct edge *edge)
 
 static bool is_too_long(const struct connection *connection, const struct shared_frame *frame)
 {
-    return connection->outbox.bytes + frame->length > connection->edge->config->send_queue_bytes;
+    return outbox_weight(&connection->outbox) + frame->length >
+           connection->edge->config->send_queue_bytes;
 }
 
-/* The rare case: its queue is long, or its socket full. False: it is closed. */
+/* The rare case: its queue is long. False: it is closed. */
 static bool may_queue(struct connection *connection, const struct shared_frame *frame)
 {
     /* Much may have been queued in one turn: only what the socket does not take counts. */
-    if (connection->is_blocked)
-        check_crowd(connection);
-    else
+    if (!connection->is_blocked)
         traffic_flush(connection);
-    if (connection->stage != STAGE_OPEN)
+    if (connection->stage != STAGE_OPEN || connection->is_deaf)
         return false;
     /* One frame longer than the limit is no sign of slowness. */
     if (!is_too_long(connection, frame) || connection->outbox.bytes == 0)
@@ -396,11 +387,14 @@ bool traffic_send(struct connection *connection, struct shared_frame *frame)
 {
     if (connection->stage != STAGE_OPEN || connection->is_deaf)
         return false;
-    if ((connection->is_blocked || is_too_long(connection, frame)) && !may_queue(connection, frame))
+    if (is_too_long(connection, frame) && !may_queue(connection, frame))
         return false;
     outbox_push(&connection->outbox, frame);
     connection->message_ms = edge_now_ms(connection->edge);
-    traffic_mark_dirty(connection);
+    if (connection->is_blocked)
+        stalled_check(connection->edge);
+    else
+        traffic_mark_dirty(connection);
     return true;
 }
 

@@ -108,7 +108,7 @@ static void test_a_slow_reader_gets_every_byte(void **state)
 static void test_dropping_keeps_what_has_begun(void **state)
 {
     struct outbox outbox = {0};
-    char *large = calloc(1, 1 << 20);
+    char *large = calloc(1, (1 << 20) + 8);
     size_t written;
     (void)state;
     push(&outbox, "never sent");
@@ -120,11 +120,21 @@ static void test_dropping_keeps_what_has_begun(void **state)
     for (int i = 0; i < 10; i++)
         push(&outbox, "behind it");
     assert_int_equal(outbox_write(&outbox, ends[0], &written), -EAGAIN);
+    assert_int_equal(outbox_weight(&outbox), outbox.bytes + 11 * sizeof(void *));
+    assert_true(outbox_rings_bytes() > 11 * sizeof(void *));
     outbox_drop_unsent(&outbox);
     assert_int_equal(outbox.count, 1);
-    assert_int_equal(outbox.bytes, (1 << 20) - written);
     assert_int_equal(frame->references, 2);
-    outbox_fini(&outbox);
+    assert_int_equal(outbox.bytes, (1 << 20) - written);
+    assert_int_equal(outbox_rings_bytes(), 0);
+    push(&outbox, "the last");
+    enum { TOTAL = (1 << 20) + 8 };
+    for (size_t received = 0; received < TOTAL;) {
+        received += receive(large + received, TOTAL - received);
+        assert_true(outbox_write(&outbox, ends[0], &written) != -EPIPE);
+    }
+    assert_memory_equal(large + TOTAL - 8, "the last", 8);
+    assert_true(outbox_is_empty(&outbox));
     assert_int_equal(frame->references, 1);
     shared_frame_unref(&frame);
     free(large);

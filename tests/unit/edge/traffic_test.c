@@ -451,48 +451,6 @@ static void test_a_slow_consumer(void **state)
     free(large);
 }
 
-/* Says it, and waits until the edge has. */
-static void say(size_t number, struct span text)
-{
-    const struct record_command_body body = {
-        .type = COMMAND_TEXT, .target = ring_id(&ring, number), .data = text};
-    char receipt[64];
-    unsigned number_said = (unsigned)ring_command(&ring, &body);
-    snprintf(receipt, sizeof(receipt), "RECEIPT %u-%u", number_said, number_said);
-    ring_expect(&ring, &ring.control, receipt);
-}
-
-/* What waits for all clients together is bounded, by those who do not take it. */
-static void test_crowded_out(void **state)
-{
-    enum { LIMIT = 4 << 20, PACKET = 300000, SLOW = 3, FAST = SLOW };
-    static char text[10000], got[20000];
-    int fds[SLOW + 1];
-    (void)state;
-    memset(text, 'x', sizeof(text));
-    for (size_t i = 0; i <= SLOW; i++)
-        fds[i] = client_open(&ring, i);
-    for (size_t i = 0; i < SLOW - 1; i++)
-        while (connection(i)->outbox.bytes < 1200000) {
-            say(i, span_of(text, sizeof(text)));
-            assert_int_equal(connection(i)->stage, STAGE_OPEN);
-        }
-    while (connection(SLOW - 1)->stage == STAGE_OPEN) {
-        say(SLOW - 1, span_of(text, sizeof(text)));
-        assert_true(shared_frames_bytes() < LIMIT + PACKET);
-    }
-    for (int i = 0; i < 200; i++) {
-        say(FAST, span_of(text, sizeof(text)));
-        while (recv(fds[FAST], got, sizeof(got), MSG_DONTWAIT) > 0)
-            ;
-    }
-    for (size_t i = 0; i <= SLOW; i++) /* who is not told anything new may wait on */
-        assert_int_equal(connection(i)->stage == STAGE_OPEN, i != SLOW - 1);
-    ring_expect(&ring, &ring.router, "BATCH #2 1-1 CLOSE:1013:too slow while the server is full");
-    for (size_t i = 0; i <= SLOW; i++)
-        close(fds[i]);
-}
-
 /* What the edge takes in while the backend does not answer is bounded, and nothing of it is lost.
  */
 static void test_a_flood_is_not_read(void **state)
@@ -622,8 +580,6 @@ static void test_a_burst(void **state)
 static const char *limited[] = {"MESSAGE_LIMIT=2000", NULL};
 static const char *hurried[] = {"CLOSE_TIMEOUT=100ms", NULL};
 static const char *narrow[] = {"SEND_QUEUE_LIMIT=64k", "CLOSE_TIMEOUT=100ms", NULL};
-static const char *crowded[] = {"SEND_QUEUE_LIMIT=2M", "EDGE_SEND_LIMIT=4M", "CLOSE_TIMEOUT=100ms",
-                                NULL};
 static const char *shallow[] = {"EVENT_QUEUE_LIMIT=16k", NULL};
 static const char *pinging[] = {"PING_INTERVAL=300ms", "PING_TIMEOUT=300ms", NULL};
 static const char *idling[] = {"IDLE_TIMEOUT=500ms", NULL};
@@ -648,7 +604,6 @@ int main(void)
         RING_TEST(test_the_client_vanishes, NULL),
         RING_TEST(test_a_reset_while_being_written_to_loses_no_message, NULL),
         RING_TEST(test_a_slow_consumer, narrow),
-        RING_TEST(test_crowded_out, crowded),
         RING_TEST(test_a_flood_is_not_read, shallow),
         RING_TEST(test_silence_is_pinged_and_then_death, pinging),
         RING_TEST(test_idle_and_lifetime, idling),
