@@ -31,13 +31,25 @@ static char *decode(struct span text)
     return buffer_take(&out);
 }
 
-/* libpq's: password, sslpassword, oauth_client_secret, scram_client_key, scram_server_key; and
- * those that are nearly so. */
+/* The first word in a text that makes a key secret, in libpq's (password, sslpassword,
+ * oauth_client_secret, scram_client_key, scram_server_key) and those that are nearly so; none:
+ * empty, at the text's end. */
+static struct span find_secret_word(const char *text)
+{
+    static const char *const words[] = {"password", "secret", "scram_"};
+    struct span first = span_of(text + strlen(text), 0);
+    for (size_t i = 0; i < ARRAY_LENGTH(words); i++) {
+        const char *word = strcasestr(text, words[i]);
+        if (word && word < first.data)
+            first = span_of(word, strlen(words[i]));
+    }
+    return first;
+}
+
 static bool is_secret_key(struct span key)
 {
     char *name = decode(key);
-    bool is_secret =
-        strcasestr(name, "password") || strcasestr(name, "secret") || strcasestr(name, "scram_");
+    bool is_secret = find_secret_word(name).length > 0;
     free(name);
     return is_secret;
 }
@@ -176,6 +188,21 @@ static size_t find_authority(const char *text)
     return length > 0 && strncmp(text + length, "://", 3) == 0 ? length + 3 : 0;
 }
 
+/* ---- text of no certain form ---- */
+
+/* Everything from the first secret on, whose end is not known, and a userinfo's password before it.
+ * That may reach beyond `secret`: `user:my password@host` has a secret's word in it. */
+static void mask_loosely(const char *start, const char *secret, const char *end, struct buffer *out)
+{
+    const char *at = memrchr(start, '@', (size_t)(end - start));
+    const char *rest = find_password(start, secret) ? mask_userinfo(start, at, out) : start;
+    if (rest >= secret)
+        return;
+    buffer_append(out, rest, (size_t)(secret - rest));
+    if (secret < end)
+        buffer_append_text(out, MASK);
+}
+
 /* ---- keywords: `host=h password='x'`, as libpq's conninfo_parse reads them ---- */
 
 struct keyword {
@@ -202,14 +229,19 @@ static const char *skip_value(const char *at)
     return *at && at[1] != '\'' ? at + 1 : NULL;
 }
 
-/* The keyword at *at, which is moved behind it; false when there is no whole one. */
+static const char *skip_name(const char *at)
+{
+    while (isalnum((unsigned char)*at) || *at == '_')
+        at++;
+    return at;
+}
+
+/* The keyword at *at, which is moved behind it; false when there is no whole one. What is no word
+ * names nothing, or a URL in quotes would be one up to the '=' of its first parameter. */
 static bool read_keyword(const char **at, struct keyword *ret_keyword)
 {
-    const char *name = *at, *end = name;
-    while (*end && *end != '=' && !isspace((unsigned char)*end))
-        end++;
-    const char *equals = skip_blanks(end);
-    if (*equals != '=')
+    const char *name = *at, *end = skip_name(name), *equals = skip_blanks(end);
+    if (end == name || *equals != '=')
         return false;
     const char *value = skip_blanks(equals + 1);
     const char *value_end = skip_value(value);
@@ -234,12 +266,11 @@ static bool is_keywords(const char *text)
 static void mask_value(const struct keyword *keyword, struct buffer *out)
 {
     const char *start = keyword->value.data, *end = start + keyword->value.length;
-    if (is_secret_key(keyword->name)) {
+    const char *secret = find_secret(start, end);
+    if (is_secret_key(keyword->name))
         buffer_append_text(out, MASK);
-        return;
-    }
-    start = mask_userinfo(start, memrchr(start, '@', keyword->value.length), out);
-    buffer_append(out, start, (size_t)(end - start));
+    else
+        mask_loosely(start, secret ? secret : end, end, out);
 }
 
 static void mask_keywords(const char *text, struct buffer *out)
@@ -258,17 +289,10 @@ static void mask_keywords(const char *text, struct buffer *out)
 
 static void mask_mistake(const char *text, struct buffer *out)
 {
-    static const char WORD[] = "password";
-    const char *word = strcasestr(text, WORD);
-    const char *end = text + strlen(text);
-    const char *value = word ? word + strlen(WORD) : end;
-    value += strspn(value, " \t=");
-    const char *rest = mask_userinfo(text, memrchr(text, '@', (size_t)(end - text)), out);
-    if (word && rest > word)
-        return;
-    buffer_append(out, rest, (size_t)(value - rest));
-    if (value < end)
-        buffer_append_text(out, MASK);
+    struct span word = find_secret_word(text);
+    const char *secret = word.data + word.length;
+    secret += strspn(secret, " \t=");
+    mask_loosely(text, secret, text + strlen(text), out);
 }
 
 char *mask_passwords(const char *text)
