@@ -96,7 +96,8 @@ void pipeline_reset(struct database *database);
 /* The session ends at the end of the turn, for this reason (cut, made one line). */
 void database_end(struct database *database, const char *reason);
 
-/* Something was sent or has arrived: the answer's limit begins again, or rests. */
+/* An answer is owed where none was, or something has moved on the descriptor: the answer's limit
+ * begins again, or rests. */
 void database_watch(struct database *database);
 
 /* One line of at most DATABASE_MESSAGE_SIZE - 1 bytes. */

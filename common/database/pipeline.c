@@ -80,6 +80,7 @@ static bool send_step(PGconn *session, const struct database_unit *unit,
 
 void pipeline_send(struct database *database, struct database_unit *unit)
 {
+    bool was_idle = list_is_empty(&database->in_flight);
     bool sent = prepare_missing(database, unit);
 
     for (size_t i = 0; sent && i < unit->step_count; i++)
@@ -89,7 +90,9 @@ void pipeline_send(struct database *database, struct database_unit *unit)
         database_end(database, PQerrorMessage(database->session));
     buffer_fini(&unit->text);
     pipeline_flush(database);
-    database_watch(database);
+    /* Else a server that is frozen would be waited for as long as somebody asks it. */
+    if (was_idle)
+        database_watch(database);
 }
 
 void pipeline_flush(struct database *database)

@@ -421,6 +421,57 @@ static void a_frozen_server_is_left(void **state)
     close_all(&listener);
 }
 
+/* Also with others behind it, whose limit begins when it is answered. */
+static void a_patient_unit_is_waited_for(void **state)
+{
+    static const struct database_statement sleep_on = {NULL, "select pg_sleep(1)"};
+    static const struct database_statement one = {"test_one", "select 1"};
+    struct listener listener = start();
+    struct database_unit *unit = database_unit_new(on_done, &listener);
+
+    (void)state;
+    open_at(&listener, server.url, 300);
+    wait_for(&listener, 'R', 1);
+    run_sql(&listener, "select 1"); /* a limit has run before */
+    memset(listener.log, 0, sizeof listener.log);
+    database_unit_set_patient(unit);
+    database_unit_add(unit, &sleep_on, NULL, 0);
+    assert_int_equal(database_query(listener.database, &one, NULL, 0, on_done, &listener, NULL), 0);
+    assert_int_equal(database_submit(listener.database, &unit), 0);
+    assert_int_equal(database_query(listener.database, &one, NULL, 0, on_done, &listener, NULL), 0);
+    wait_for(&listener, '0', 3);
+    assert_string_equal(listener.log, "000");
+    postgres_freeze(&server, true);
+    assert_int_equal(database_query(listener.database, &one, NULL, 0, on_done, &listener, NULL), 0);
+    wait_for(&listener, 'D', 1);
+    postgres_freeze(&server, false);
+    close_all(&listener);
+}
+
+/* What is sent is no sign of life: the kernel takes it. */
+static void a_frozen_server_is_left_while_more_is_asked(void **state)
+{
+    static const struct database_statement one = {"test_one", "select 1"};
+    struct listener listener = start();
+
+    (void)state;
+    open_at(&listener, server.url, 300);
+    wait_for(&listener, 'R', 1);
+    postgres_freeze(&server, true);
+    int64_t limit = clock_monotonic_ms() + 3000;
+    while (database_is_ready(listener.database) && clock_monotonic_ms() < limit) {
+        /* refused in the turn that ends the session */
+        (void)!database_query(listener.database, &one, NULL, 0, NULL, NULL, NULL);
+        loop_turn(listener.loop, 50);
+    }
+    bool is_left = !database_is_ready(listener.database);
+    postgres_freeze(&server, false);
+    assert_true(is_left);
+    assert_string_equal(listener.reason, "the server does not answer");
+    wait_for(&listener, 'R', 2);
+    close_all(&listener);
+}
+
 /* Something listens, and says nothing: libpq waits, we do not. */
 static void a_silent_port_is_left(void **state)
 {
@@ -501,6 +552,8 @@ int main(void)
         cmocka_unit_test(what_was_on_its_way_is_lost),
         cmocka_unit_test(closing_answers),
         cmocka_unit_test(a_frozen_server_is_left),
+        cmocka_unit_test(a_patient_unit_is_waited_for),
+        cmocka_unit_test(a_frozen_server_is_left_while_more_is_asked),
         cmocka_unit_test(a_silent_port_is_left),
         cmocka_unit_test(no_connection_string),
         cmocka_unit_test(arrays_arrive),
