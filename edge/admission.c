@@ -77,7 +77,7 @@ static const struct obstacle *obstacle(struct edge *edge, const struct client_ad
  * whether the page may (RFC 6455 §10.2). */
 static bool is_foreign_page(const struct edge *edge, const struct request *request)
 {
-    struct span allowed = span_text(edge->config->allowed_origins), origin;
+    struct span allowed = span_trim(span_text(edge->config->allowed_origins)), origin;
     if (allowed.length == 0)
         return false;
     int rc = request_header(request, "origin", &origin);

@@ -9,7 +9,7 @@
 
 #include "common/base/span.h"
 
-/* A comma-separated list; the empty one is valid. */
+/* A comma-separated list; the empty one is valid, also with blanks in it. */
 bool web_origins_are_valid(struct span list);
 
 /* Is what a browser sent as Origin in a valid list? "null" never is. */

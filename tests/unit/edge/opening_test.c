@@ -343,6 +343,25 @@ static void test_who_is_refused_may_come_again_at_once(void **state)
     }
 }
 
+static void test_pages_of_all_origins_may_come(void **state)
+{
+    (void)state;
+    int fd = client_shake(&ring, "Origin: https://any.example\r\n");
+    ring_expect(&ring, &ring.router, "BATCH #0 0-0 meta OPEN");
+    close(fd);
+}
+
+static void test_pages_of_other_origins_may_not_come(void **state)
+{
+    (void)state;
+    int fd = client_shake(&ring, "Origin: https://any.example\r\n");
+    expect_answer(fd, "HTTP/1.1 403 ");
+    close(fd);
+    fd = client_shake(&ring, "Origin: https://app.example\r\n");
+    ring_expect(&ring, &ring.router, "BATCH #0 0-0 meta OPEN");
+    close(fd);
+}
+
 /* ---- who only connects ---- */
 
 static void test_the_oldest_of_an_address_makes_room(void **state)
@@ -476,6 +495,8 @@ static const char *few[] = {"MAX_PENDING=1", NULL};
 static const char *lonely[] = {"MAX_CONNECTIONS_PER_ADDRESS=1", NULL};
 static const char *paired[] = {"MAX_CONNECTIONS_PER_ADDRESS=2", NULL};
 static const char *proxied[] = {"PROXY_PROTOCOL=on", "TRUSTED_PROXIES=127.0.0.0/8", NULL};
+static const char *blank_origins[] = {"ALLOWED_ORIGINS= ", NULL};
+static const char *one_origin[] = {"ALLOWED_ORIGINS= https://app.example ", NULL};
 
 int main(void)
 {
@@ -497,6 +518,9 @@ int main(void)
         RING_TEST(test_who_hangs_up_is_counted_until_the_backend_has_answered, few),
         RING_TEST(test_who_hangs_up_is_counted_until_the_backend_has_answered, lonely),
         RING_TEST(test_who_is_refused_may_come_again_at_once, lonely),
+        RING_TEST(test_pages_of_all_origins_may_come, NULL),
+        RING_TEST(test_pages_of_all_origins_may_come, blank_origins),
+        RING_TEST(test_pages_of_other_origins_may_not_come, one_origin),
         RING_TEST(test_the_oldest_of_an_address_makes_room, paired),
         RING_TEST(test_who_has_said_all_is_not_evicted, paired),
         RING_TEST(test_those_without_a_handshake_are_bounded_in_all, NULL),
