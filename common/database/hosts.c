@@ -195,18 +195,30 @@ static void clear(struct hosts *hosts)
     buffer_clear(&hosts->ports);
 }
 
+static void add_all(struct hosts *hosts)
+{
+    const struct host *nameless = NULL;
+
+    for (size_t i = 0; i < hosts->count; i++) {
+        const struct host *host = &hosts->items[i];
+        if (host->asked != SIZE_MAX)
+            add_answer(hosts, host);
+        else
+            add(hosts, host, host->address);
+        if (!*host->name)
+            nameless = host;
+    }
+    /* An empty value is none to libpq, which would look up what the url says; two are a list. */
+    if (nameless && hosts->found == 1)
+        add(hosts, nameless, nameless->address);
+}
+
 bool hosts_take(struct hosts *hosts)
 {
     clear(hosts);
     if (!hosts->lookup)
         return true;
-    for (size_t i = 0; i < hosts->count; i++) {
-        const struct host *host = &hosts->items[i];
-        if (host->asked == SIZE_MAX)
-            add(hosts, host, host->address);
-        else
-            add_answer(hosts, host);
-    }
+    add_all(hosts);
     lookup_destroy(&hosts->lookup);
     buffer_append_byte(&hosts->names, '\0');
     buffer_append_byte(&hosts->addresses, '\0');

@@ -6,8 +6,9 @@
  *     libpq:  host=db,db,/run/postgresql,10.0.0.1     port=5432,5432,5432,5433
  *             hostaddr=192.0.2.1,192.0.2.2,,10.0.0.1
  *
- * Addresses, sockets and `hostaddr` stay as they are; the environment and service files count as
- * ever. Belongs to one database.
+ * Addresses, sockets and `hostaddr` stay as they are; an empty name is libpq's standard socket,
+ * which is given twice where nothing else is left. The environment and service files count as ever.
+ * Belongs to one database.
  */
 #ifndef SLIP_DATABASE_HOSTS_H
 #define SLIP_DATABASE_HOSTS_H

@@ -152,6 +152,12 @@ static void test_missing(void **state)
                                        "Name or service not known; "
                                        "could not translate host name \"silent.test\" to address: "
                                        "Temporary failure in name resolution");
+    /* an empty value is none to libpq: it would look up what the url says */
+    assert_found("host=,nobody.test port=7,8", ", , 7,7");
+    assert_found("host=/run,nobody.test", "/run  5432");
+    assert_found("host=,nobody.test hostaddr=192.0.2.7,", ", 192.0.2.7,192.0.2.7 5432,5432");
+    assert_found("host=nobody.test,", ", , 5432,5432");
+    assert_found("host=,nobody.test,", ", , 5432,5432");
     name_server_say("nobody.test", "192.0.2.3", 0);
     assert_found("host=nobody.test", "nobody.test 192.0.2.3 5432"); /* asked anew */
     assert_string_equal(hosts.missing, "");

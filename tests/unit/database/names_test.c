@@ -118,6 +118,18 @@ static void test_why_nobody_was_reached(void **state)
     assert_non_null(strstr(reason, "refused"));
 }
 
+/* The empty name is the standard socket, where nobody is at this port. */
+static void test_name_that_is_not_found_beside_an_empty_one(void **state)
+{
+    (void)state;
+    open_at(",nobody.test");
+    TURN_UNTIL(downs == 1);
+    assert_non_null(strstr(reason, "\"nobody.test\" to address: Name or service not known"));
+    assert_non_null(strstr(reason, ".s.PGSQL."));
+    assert_int_equal(name_server_asked(), 1);
+    assert_int_equal(name_server_asked_by_loop(), 0);
+}
+
 static void test_closed_while_it_looks(void **state)
 {
     (void)state;
@@ -177,9 +189,13 @@ static int remove_server(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_slow_name_server),        TEST(test_name_that_is_not_found),
-        TEST(test_all_addresses_of_a_name), TEST(test_why_nobody_was_reached),
-        TEST(test_closed_while_it_looks),   TEST(test_restarted_while_it_looks),
+        TEST(test_slow_name_server),
+        TEST(test_name_that_is_not_found),
+        TEST(test_all_addresses_of_a_name),
+        TEST(test_why_nobody_was_reached),
+        TEST(test_name_that_is_not_found_beside_an_empty_one),
+        TEST(test_closed_while_it_looks),
+        TEST(test_restarted_while_it_looks),
     };
     return cmocka_run_group_tests(tests, create_server, remove_server);
 }
