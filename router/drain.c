@@ -30,13 +30,15 @@ void drain_go_on(struct router *router)
 
 /* ---- what keeps it here ---- */
 
-/* Batches of edges that are gone are with nobody else; their rows can only be seen to while
- * PostgreSQL is there (else the next router finds them). */
+/* Batches of edges that are gone are with nobody else (LEAVING was acknowledged when it came, also
+ * where an answer of PostgreSQL has to come first); their rows can only be seen to while PostgreSQL
+ * is there (else the next router finds them). */
 static bool has_gone_edges(const struct router *router)
 {
     TABLE_FOR_EACH(&router->edges, link) {
         const struct edge *edge = TABLE_ENTRY(link, struct edge, by_id);
-        if (edge_is_gone(edge) && (edge->connection_count > 0 || store_is_ready(router)))
+        bool is_gone = edge_is_gone(edge) || edge->has_said_leaving;
+        if (is_gone && (edge->connection_count > 0 || store_is_ready(router)))
             return true;
     }
     return false;
@@ -67,12 +69,25 @@ bool drain_is_pausing(const struct router *router)
 
 /* ---- the end ---- */
 
+/* The next beat puts the router's row back. */
+static void sign_on_again(struct router *router)
+{
+    log_info("an edge has gone meanwhile: draining goes on");
+    router->has_signed_off = false;
+    loop_timer_start(router->loop, &router->orphans.timer, 0);
+    drain_go_on(router);
+}
+
+/* Until here messages were taken and acknowledged, the last ones of an edge among them. */
 static void on_signed_off(void *context, const struct database_answer *answer)
 {
     struct router *router = context;
 
     (void)answer;
-    lifecycle_stopped(router->lifecycle);
+    if (has_own_work(router))
+        sign_on_again(router);
+    else
+        lifecycle_stopped(router->lifecycle);
 }
 
 /* The sign-off is the last in the pipeline: when it is answered, everything before it is written.

@@ -13,7 +13,8 @@
  * than DRAIN_PAUSE_MS, the other connections are served until it has ended. When DRAIN_SECONDS are
  * over, it pauses for good; what is still in flight PEER_TIMEOUT later is cut off, and comes again.
  *
- * Edges that are gone have no other home: what they have left behind is delivered meanwhile.
+ * Edges that are gone have no other home: what they have left behind is delivered meanwhile. One
+ * may go while the sign-off is on its way; then draining goes on, and the router signs off again.
  */
 #ifndef SLIP_ROUTER_DRAIN_H
 #define SLIP_ROUTER_DRAIN_H

@@ -57,7 +57,7 @@ struct router {
     int64_t started_ms;
     bool is_draining; /* drain.h */
     int64_t drain_began_ms;
-    bool has_signed_off; /* the last statement is on its way */
+    bool has_signed_off; /* what should be the last statement is on its way */
 };
 
 /* The functions of struct program (lifecycle.h). */

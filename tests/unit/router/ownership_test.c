@@ -228,6 +228,33 @@ static void the_router_signs_off(void **state)
     assert_true(is_shown("select count(*) from routers", "0"));
 }
 
+/* It is acknowledged, and exits: what it has handed over is with nobody else. */
+static void an_edge_that_leaves_a_router_that_signs_off(void **state)
+{
+    (void)state;
+    start_ready();
+    struct link *edge = bench_edge(&bench, "E"), *worker = bench_worker(&bench, 1);
+    open_connection(edge, worker, "a", "E.a");
+    SHOWN("select state from connections", "open");
+    BENCH_UNTIL(&bench, bench.router->projection.changes == 0);
+    router_drain(bench.router);
+    assert_true(bench.router->has_signed_off); /* and not answered yet */
+    bench_text(edge, "a", 1, "x");
+    bench_close(edge, "a", 2);
+    fake_link_say(edge, &(struct wire_message){.id = MESSAGE_LEAVING});
+    fake_link_down(edge);
+    uint64_t job = bench_job(&bench, worker, "a", 1);
+    BENCH_UNTIL(&bench, !bench.router->has_signed_off || fake_lifecycle_exit == 0);
+    SHOWN("select count(*) from routers", "1");
+    assert_int_equal(fake_lifecycle_exit, -1);
+    bench_done(worker, job, JOB_DELIVERED, 200);
+    bench_done(worker, bench_job(&bench, worker, "a", 2), JOB_DELIVERED, 200);
+    BENCH_UNTIL(&bench, fake_lifecycle_exit == 0);
+    assert_true(is_shown("select state from edges", "left"));
+    assert_true(is_shown("select count(*) from connections", "0"));
+    assert_true(is_shown("select count(*) from routers", "0"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -241,6 +268,7 @@ int main(void)
         STORE_TEST(the_first_roll_is_complete),
         STORE_TEST(scans_that_fail),
         STORE_TEST(the_router_signs_off),
+        STORE_TEST(an_edge_that_leaves_a_router_that_signs_off),
     };
 
     return cmocka_run_group_tests(tests, store_bench_create, store_bench_remove);
