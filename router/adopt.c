@@ -33,15 +33,20 @@ static bool is_ended(const struct database_answer *answer)
     return span_is(state, "expired") || span_is(state, "left");
 }
 
-/* Others have closed its connections already: nothing is said to the backend. (If it was we who
- * declared it dead, the row says expired, too, and what is left of it is ours to deliver: a DEAD
- * edge never asks whose it is.) */
+/* Others have closed its connections already: nothing is said to the backend, unless the edge has
+ * left: then nobody else can tell what it has handed over. (If it was we who declared it dead, the
+ * row says expired, too, and what is left of it is ours to deliver: a DEAD edge never asks whose it
+ * is.) */
 static void expire(struct edge *edge)
 {
     struct router *router = edge->router;
 
     ASSERT(edge->state != EDGE_DEAD);
     log_warning("edge expired, by PostgreSQL", LOG_SPAN("edge", edge_id(edge)));
+    if (edge->state == EDGE_LEAVING && edge->connection_count > 0) {
+        death_after_leaving(edge);
+        return;
+    }
     if (edge->link)
         edge_send_expired(edge->link, edge_id(edge));
     roll_bury(router, edge_id(edge), edge->epoch);

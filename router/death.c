@@ -100,16 +100,10 @@ new_burial(struct router *router, struct span id, uint64_t epoch,
     return unit;
 }
 
-static void die(struct edge *edge)
+static void be_dead(struct edge *edge)
 {
     struct router *router = edge->router;
 
-    if (edge->unit) /* whose it is, is no question any more */
-        database_forget(edge->unit);
-    edge->unit = NULL;
-    log_warning("edge is dead", LOG_SPAN("edge", edge_id(edge)),
-                LOG_UINT("connections", edge->connection_count));
-    metric_add(METRIC_EDGES_EXPIRED, 1);
     edge_set_state(edge, EDGE_DEAD);
     edge->is_unsettled = true;
     if (edge->link) {
@@ -123,6 +117,17 @@ static void die(struct edge *edge)
     LIST_FOR_EACH(&edge->connections, link)
         connection_orphan(LIST_ENTRY(link, struct connection, of_edge));
     edge_check_gone_later(edge);
+}
+
+static void die(struct edge *edge)
+{
+    if (edge->unit) /* whose it is, is no question any more */
+        database_forget(edge->unit);
+    edge->unit = NULL;
+    log_warning("edge is dead", LOG_SPAN("edge", edge_id(edge)),
+                LOG_UINT("connections", edge->connection_count));
+    metric_add(METRIC_EDGES_EXPIRED, 1);
+    be_dead(edge);
 }
 
 static bool is_won(const struct database_answer *answer, uint64_t *ret_epoch)
@@ -217,6 +222,14 @@ void death_record(struct edge *edge)
     if (!edge->unit)
         (void)edge_ask(edge,
                        new_burial(edge->router, edge_id(edge), edge->epoch, on_recorded, edge));
+}
+
+/* The other one told the end of its connections without what they had said. That they end a second
+ * time, under the same key and behind it, is the lesser evil. */
+void death_after_leaving(struct edge *edge)
+{
+    be_dead(edge);
+    death_record(edge); /* which we lose: unless we never knew the epoch, its rows are not ours */
 }
 
 /* ---- an edge of a router that is gone ---- */

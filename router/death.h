@@ -16,6 +16,10 @@ void death_check(struct router *router);
  * and its rows are closed. */
 void death_claim_orphan(struct router *router, struct span edge_id, uint64_t epoch);
 
+/* One that is LEAVING has been declared dead by another router, while we were without PostgreSQL:
+ * its batches, which only we have, are delivered as those of a DEAD one. */
+void death_after_leaving(struct edge *edge);
+
 /* A DEAD edge whose death is not in PostgreSQL yet, or whose rows have not been looked at: does it
  * now that PostgreSQL is there. */
 void death_record(struct edge *edge);

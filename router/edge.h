@@ -5,6 +5,7 @@
  *        │  ▲                     │ ▲               │ └─lost──▶ forgotten
  *        │  └────── ADOPT ────────┘ └───────────────┘ database trouble
  *        └─ expired: EXPIRED, freed               LIVE ──LEAVING──▶ LEAVING ──▶ (all closed) freed
+ *                                                                   └─ expired ──▶ DEAD
  *
  * PostgreSQL decides, while it is there, whose edge it is: `epoch` is the home_epoch that we hold,
  * 0 when we adopted without asking. Without it a router that knows of no other router decides

@@ -119,6 +119,44 @@ static void a_judgement_that_is_won(void **state)
     BENCH_UNTIL(&bench, !edge_find(bench.router, span_text("E")));
 }
 
+/* The session ends, another router declares the edge dead, and we are back. */
+static void lose_the_edge_while_away(void)
+{
+    BENCH_UNTIL(&bench, bench.router->projection.changes == 0);
+    database_restart(bench.router->store.database, "for a test");
+    change("update edges set state = 'expired', home_router = 'other', ended_at = now(),"
+           " home_epoch = home_epoch + 1");
+    BENCH_UNTIL(&bench, !store_is_ready(bench.router));
+    BENCH_UNTIL(&bench, store_is_ready(bench.router));
+    const struct edge *edge = edge_find(bench.router, span_text("E"));
+    BENCH_UNTIL(&bench, !edge_find(bench.router, span_text("E")) || !edge->unit);
+}
+
+/* It has exited: what it has handed over is with nobody else, whoever has told its end. */
+static void an_edge_that_has_left_and_expires(void **state)
+{
+    int64_t expired = metric_get(METRIC_EDGES_EXPIRED);
+
+    (void)state;
+    start_ready();
+    struct link *edge = bench_edge(&bench, "E"), *worker = bench_worker(&bench, 1);
+    open_connection(edge, worker, "a", "E.a");
+    bench_text(edge, "a", 1, "x");
+    bench_text(edge, "a", 2, "y");
+    bench_close(edge, "a", 3);
+    fake_link_say(edge, &(struct wire_message){.id = MESSAGE_LEAVING});
+    fake_link_down(edge);
+    uint64_t job = bench_job(&bench, worker, "a", 1);
+    SHOWN("select state from edges", "leaving");
+    lose_the_edge_while_away();
+    bench_done(worker, job, JOB_DELIVERED, 200);
+    bench_done(worker, bench_job(&bench, worker, "a", 2), JOB_DELIVERED, 200);
+    bench_done(worker, bench_job(&bench, worker, "a", 3), JOB_DELIVERED, 200);
+    BENCH_UNTIL(&bench, !edge_find(bench.router, span_text("E")));
+    assert_true(is_shown("select state, home_router from edges", "expired|other"));
+    assert_int_equal(metric_get(METRIC_EDGES_EXPIRED), expired); /* the other has counted it */
+}
+
 static void orphans_are_taken_over(void **state)
 {
     (void)state;
@@ -264,6 +302,7 @@ int main(void)
         STORE_TEST(a_judgement_that_fails_is_made_again),
         STORE_TEST(a_judgement_that_is_lost),
         STORE_TEST(a_judgement_that_is_won),
+        STORE_TEST(an_edge_that_has_left_and_expires),
         STORE_TEST(orphans_are_taken_over),
         STORE_TEST(the_first_roll_is_complete),
         STORE_TEST(scans_that_fail),
