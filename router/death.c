@@ -210,7 +210,8 @@ static void on_recorded(void *context, const struct database_answer *answer)
         read_rows(edge, (struct span){0});
         return;
     }
-    edge->is_unsettled = false; /* another router has closed them */
+    edge->is_unsettled = false; /* another router has closed them, */
+    edge_projection_drop(edge); /* and the rows are its own: what waits would change nothing */
     edge->projection.is_stale = false;
     edge_check_gone_later(edge);
 }

@@ -11,6 +11,7 @@
 
 #include "common/process/metrics.h"
 #include "router/connection.h"
+#include "router/death.h"
 #include "tests/unit/router/store_bench.h"
 
 static void an_expired_edge_stays_so(void **state)
@@ -155,6 +156,29 @@ static void an_edge_that_has_left_and_expires(void **state)
     BENCH_UNTIL(&bench, !edge_find(bench.router, span_text("E")));
     assert_true(is_shown("select state, home_router from edges", "expired|other"));
     assert_int_equal(metric_get(METRIC_EDGES_EXPIRED), expired); /* the other has counted it */
+}
+
+/* Its death is recorded once more, as after rows that could not be read; meanwhile a row of it
+ * changes, and another router has it. */
+static void a_dead_edge_that_another_router_has(void **state)
+{
+    (void)state;
+    start_ready();
+    struct link *edge = bench_edge(&bench, "E"), *worker = bench_worker(&bench, 10);
+    open_connection(edge, worker, "a", "E.a");
+    fake_link_down(edge);
+    uint64_t job = bench_job(&bench, worker, "a", BATCH_SEQUENCE_CLOSE);
+    struct edge *dead = edge_find(bench.router, span_text("E"));
+    BENCH_UNTIL(&bench, !dead->is_unsettled && projection_is_idle(dead));
+    change("update edges set home_router = 'other', home_epoch = home_epoch + 1");
+    postgres_freeze(&server, true);
+    death_record(dead);
+    bench_done(worker, job, JOB_DELIVERED, 200);
+    assert_false(projection_is_idle(dead));
+    BENCH_UNTIL(&bench, !list_is_linked(&dead->projection.of_dirty)); /* the question comes first */
+    postgres_freeze(&server, false);
+    BENCH_UNTIL(&bench, !edge_find(bench.router, span_text("E")));
+    assert_int_equal(bench.router->projection.changes, 0);
 }
 
 static void orphans_are_taken_over(void **state)
@@ -303,6 +327,7 @@ int main(void)
         STORE_TEST(a_judgement_that_is_lost),
         STORE_TEST(a_judgement_that_is_won),
         STORE_TEST(an_edge_that_has_left_and_expires),
+        STORE_TEST(a_dead_edge_that_another_router_has),
         STORE_TEST(orphans_are_taken_over),
         STORE_TEST(the_first_roll_is_complete),
         STORE_TEST(scans_that_fail),
