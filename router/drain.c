@@ -5,9 +5,36 @@
 #include "router/queries.h"
 #include "router/router.h"
 
+/* That a request takes long, or PostgreSQL does, is no event: somebody has to look. */
+enum { LOOK_MS = DRAIN_PAUSE_MS / 20 };
+
 int64_t router_drain_limit_ms(const struct config *config)
 {
     return config->drain_ms + config->peer_timeout_ms;
+}
+
+static void go_on(struct router *router)
+{
+    dispatch_wake(router);
+    router_check_drained(router);
+}
+
+static void on_look(struct loop_timer *timer)
+{
+    struct router *router = CONTAINER_OF(timer, struct router, drain_look);
+
+    loop_timer_start(router->loop, timer, LOOK_MS);
+    go_on(router);
+}
+
+void drain_init(struct router *router)
+{
+    loop_timer_init(&router->drain_look, on_look);
+}
+
+void drain_fini(struct router *router)
+{
+    loop_timer_stop(router->loop, &router->drain_look);
 }
 
 void router_drain(void *actor)
@@ -17,15 +44,8 @@ void router_drain(void *actor)
     router->is_draining = true;
     router->drain_began_ms = loop_now_ms(router->loop);
     log_info("draining", LOG_UINT("jobs", router->dispatch.jobs.count));
-    drain_go_on(router);
-}
-
-void drain_go_on(struct router *router)
-{
-    if (!router->is_draining)
-        return;
-    dispatch_wake(router);
-    router_check_drained(router);
+    loop_timer_start(router->loop, &router->drain_look, LOOK_MS);
+    go_on(router);
 }
 
 /* ---- what keeps it here ---- */
@@ -75,7 +95,7 @@ static void sign_on_again(struct router *router)
     log_info("an edge has gone meanwhile: draining goes on");
     router->has_signed_off = false;
     loop_timer_start(router->loop, &router->orphans.timer, 0);
-    drain_go_on(router);
+    go_on(router);
 }
 
 /* Until here messages were taken and acknowledged, the last ones of an edge among them. */

@@ -160,7 +160,6 @@ static void on_tick(struct loop_timer *timer)
     dead_letters_go_on(router);
     replays_go_on(router);
     roll_expire(router);
-    drain_go_on(router);
 }
 
 /* ---- the life of the actor ---- */
@@ -186,6 +185,7 @@ int router_create(struct lifecycle *lifecycle, struct loop *loop, const struct c
     replays_init(&router->replays);
     retention_init(&router->retention);
     orphans_init(&router->orphans);
+    drain_init(router);
     loop_timer_init(&router->tick, on_tick);
     loop_timer_start(loop, &router->tick, 0);
     int error = store_open(router);
@@ -225,6 +225,7 @@ void router_destroy(void **actor)
     dispatch_fini(&router->dispatch);
     roll_fini(&router->roll);
     orphans_fini(&router->orphans);
+    drain_fini(router);
     loop_timer_stop(router->loop, &router->tick);
     loop_timer_stop(router->loop, &router->projection.timer);
     loop_timer_stop(router->loop, &router->orphans.timer);

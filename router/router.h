@@ -56,6 +56,7 @@ struct router {
     struct loop_timer tick;
     int64_t started_ms;
     bool is_draining; /* drain.h */
+    struct loop_timer drain_look;
     int64_t drain_began_ms;
     bool has_signed_off; /* what should be the last statement is on its way */
 };

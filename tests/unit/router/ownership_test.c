@@ -12,6 +12,7 @@
 #include "common/process/metrics.h"
 #include "router/connection.h"
 #include "router/death.h"
+#include "router/drain.h"
 #include "tests/unit/router/store_bench.h"
 
 static void an_expired_edge_stays_so(void **state)
@@ -317,6 +318,25 @@ static void an_edge_that_leaves_a_router_that_signs_off(void **state)
     assert_true(is_shown("select count(*) from routers", "0"));
 }
 
+/* Clients do not wait for rows longer than a moment. */
+static void the_router_signs_off_behind_a_slow_postgresql(void **state)
+{
+    (void)state;
+    bench.config.drain_ms = 60000;
+    bench.config.peer_timeout_ms = 300000;
+    start_ready();
+    struct link *edge = bench_edge(&bench, "E");
+    postgres_freeze(&server, true);
+    bench_open(edge, "a", 5000);
+    router_drain(bench.router);
+    assert_false(bench.router->has_signed_off);
+    BENCH_UNTIL(&bench, bench.router->has_signed_off);
+    int64_t taken_ms = loop_now_ms(bench.loop) - bench.router->drain_began_ms;
+    postgres_freeze(&server, false);
+    assert_in_range(taken_ms, DRAIN_PAUSE_MS / 2, 2 * DRAIN_PAUSE_MS);
+    BENCH_UNTIL(&bench, fake_lifecycle_exit == 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -333,6 +353,7 @@ int main(void)
         STORE_TEST(scans_that_fail),
         STORE_TEST(the_router_signs_off),
         STORE_TEST(an_edge_that_leaves_a_router_that_signs_off),
+        STORE_TEST(the_router_signs_off_behind_a_slow_postgresql),
     };
 
     return cmocka_run_group_tests(tests, store_bench_create, store_bench_remove);

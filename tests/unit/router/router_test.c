@@ -527,6 +527,22 @@ static void draining_behind_a_slow_request(void **state)
     bench_no_job(&bench, worker);
 }
 
+/* Also where nothing else happens that it could look at. */
+static void draining_keeps_nobody_longer_than_a_second(void **state)
+{
+    (void)state;
+    bench.config.drain_ms = 60000;
+    bench.config.peer_timeout_ms = 300000;
+    bench_start(&bench);
+    struct link *edge = bench_edge(&bench, "E"), *worker = bench_worker(&bench, 2);
+    bench_text(edge, "a", 1, "x");
+    (void)bench_job(&bench, worker, "a", 1);
+    router_drain(bench.router);
+    bench_text(edge, "b", 1, "x");
+    (void)bench_job(&bench, worker, "b", 1);
+    assert_in_range(dispatch_longest_ms(bench.router), DRAIN_PAUSE_MS, 2 * DRAIN_PAUSE_MS);
+}
+
 static void draining_does_not_serve_for_ever(void **state)
 {
     (void)state;
@@ -593,6 +609,7 @@ int main(void)
         TEST(leaving),
         TEST(draining),
         TEST(draining_behind_a_slow_request),
+        TEST(draining_keeps_nobody_longer_than_a_second),
         TEST(draining_does_not_serve_for_ever),
         TEST(a_link_that_was_full_goes_on),
         TEST(a_url_that_is_none),
