@@ -133,7 +133,12 @@ STATEMENT(delete_old_letters,
                          " where created_at < now() - $1 * interval '1 millisecond'"
                          "  and replay_requested_at is null"
                          " order by created_at, id limit 100 for update skip locked"));
-STATEMENT(dead_letter_bytes, "select coalesce(sum(bytes), 0) from dead_letters");
+/* The next of them: what they have together, and the last one's key. */
+STATEMENT(dead_letter_bytes,
+          "select sum(bytes) over (), created_at, id from (select created_at, id, bytes"
+          "  from dead_letters where (created_at, id) > ($1::timestamptz, $2::bigint)"
+          "  order by created_at, id limit 10000) as next"
+          " order by created_at desc, id desc limit 1");
 STATEMENT(
     delete_excess_letters,
     DELETE_LETTERS("select id from (select id, sum(bytes) over (order by created_at, id) - bytes"

@@ -46,7 +46,10 @@ extern const struct database_statement query_put_dead_letter; /* $1 key, $2 conn
 /* Of the oldest, at most a hundred → how many it were, not delivered, bytes. */
 extern const struct database_statement query_delete_old_letters;    /* $1 ms they are kept */
 extern const struct database_statement query_delete_excess_letters; /* $1 bytes too many */
-extern const struct database_statement query_dead_letter_bytes;     /* → of all */
+
+/* $1 created_at and $2 id of the last one measured → bytes of at most 10,000 behind it, and the
+ * last one's created_at and id; no row when there is none. */
+extern const struct database_statement query_dead_letter_bytes;
 
 /* ---- replays of them ---- */
 extern const struct database_statement query_replay_claim; /* $1 router, $2 letters that it has in

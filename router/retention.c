@@ -88,13 +88,13 @@ static bool step_worked(struct router *router, const struct database_answer *ans
     return false;
 }
 
-/* ---- deleting ---- */
-
 static void count_deleted(struct retention *retention, const struct database_answer *answer)
 {
     retention->deleted += database_cell_integer(answer, 0, 0, 0, 0);
     retention->deleted_waiting += database_cell_integer(answer, 0, 0, 1, 0);
 }
+
+/* ---- what is too much ---- */
 
 static void delete_excess(struct router *router);
 
@@ -123,32 +123,56 @@ static void delete_excess(struct router *router)
     ask(router, &query_delete_excess_letters, &value, 1, on_excess_deleted);
 }
 
-static void on_measured(void *context, const struct database_answer *answer)
-{
-    struct router *router = context;
-    struct retention *retention = &router->retention;
-    int64_t limit = (int64_t)router->config->dead_letter_limit_bytes;
+/* ---- measuring ---- */
 
-    if (!step_worked(router, answer))
-        return;
+static void on_all_measured(struct router *router)
+{
+    struct retention *retention = &router->retention;
+
     retention->written_bytes = 0;
-    retention->excess_bytes = database_cell_integer(answer, 0, 0, 0, 0) - limit;
     if (retention->excess_bytes <= 0) {
         end_sweep(router);
         return;
     }
     retention->setting = LABEL_RETENTION_LIMIT;
-    retention->excess_bytes += limit / ROOM_SHARE;
+    retention->excess_bytes += (int64_t)router->config->dead_letter_limit_bytes / ROOM_SHARE;
     delete_excess(router);
+}
+
+static void measure_behind(struct router *router, struct span created_at, struct span id);
+
+static void on_measured(void *context, const struct database_answer *answer)
+{
+    struct router *router = context;
+
+    if (!step_worked(router, answer))
+        return;
+    if (database_rows(answer, 0) == 0) {
+        on_all_measured(router);
+        return;
+    }
+    router->retention.excess_bytes += database_cell_integer(answer, 0, 0, 0, 0);
+    measure_behind(router, database_cell(answer, 0, 0, 1), database_cell(answer, 0, 0, 2));
+}
+
+/* In steps: to read all keys may take longer than a statement may. */
+static void measure_behind(struct router *router, struct span created_at, struct span id)
+{
+    const struct database_value key[] = {database_text(created_at), database_text(id)};
+
+    ask(router, &query_dead_letter_bytes, key, 2, on_measured);
 }
 
 static void measure(struct router *router)
 {
+    router->retention.excess_bytes = -(int64_t)router->config->dead_letter_limit_bytes;
     if (router->config->dead_letter_limit_bytes > 0)
-        ask(router, &query_dead_letter_bytes, NULL, 0, on_measured);
+        measure_behind(router, span_text("-infinity"), span_text("0"));
     else
         end_sweep(router);
 }
+
+/* ---- what is too old ---- */
 
 static void delete_old(struct router *router);
 

@@ -1,7 +1,7 @@
 /* Dead letters are kept for DEAD_LETTER_KEEP and up to DEAD_LETTER_LIMIT bytes; then the oldest go.
  *
  *     lock ─▶ delete what is too old ─▶ measure ─▶ delete what is too much ─▶ unlock
- *               └── few at a time ──┘                └── few at a time ──┘
+ *               └── few at a time ──┘   └ by steps ┘  └── few at a time ──┘
  *
  * Such a sweep is made when a session with PostgreSQL begins, every ten minutes, and after this
  * router has written a tenth of the limit; one router at a time. So the limit is passed by a tenth
@@ -27,7 +27,7 @@ struct retention {
     int64_t written_bytes;               /* by this router since it measured */
     bool is_due;                         /* for what was written */
     bool is_locked;                      /* no other router sweeps */
-    int64_t excess_bytes;                /* to be deleted by the sweep under way */
+    int64_t excess_bytes;                /* measured so far, to be deleted then: above the limit */
     enum metric_label_retention setting; /* that is being enforced … */
     int64_t deleted;                     /* … and what it has cost */
     int64_t deleted_waiting;             /* of them not delivered */

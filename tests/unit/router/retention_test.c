@@ -85,6 +85,19 @@ static void the_old_go(void **state)
           "182|2|125");
 }
 
+/* Also where those before and behind a step are of the same moment. */
+static void very_many_letters_are_measured_in_steps(void **state)
+{
+    (void)state;
+    start_ready();
+    fill_letters(20050);
+    change("update dead_letters set created_at = now()");
+    begin_again(0, 20040 * 1000);
+    SHOWN("select count(*), min(first_sequence) from dead_letters", "18036|2015");
+    BENCH_UNTIL(&bench, !bench.router->retention.unit);
+    assert_false(is_locked());
+}
+
 /* What this router writes is measured before it can be much more than the limit. */
 static void letters_that_come_are_counted(void **state)
 {
@@ -140,6 +153,7 @@ int main(void)
         STORE_TEST(above_the_limit_the_oldest_go),
         STORE_TEST(many_go_in_steps),
         STORE_TEST(the_old_go),
+        STORE_TEST(very_many_letters_are_measured_in_steps),
         STORE_TEST(letters_that_come_are_counted),
         STORE_TEST(a_sweep_that_is_cut_short),
     };
