@@ -100,13 +100,13 @@ void edge_flush(struct edge *edge)
 }
 
 /* POLLED may have been lost with the old session, and the edge does not repeat it for a number that
- * it has applied; so the question is asked again under a new one. */
+ * it has applied; so the question is asked again under a new one. Also when the old number waits
+ * for its receipt: that may have been lost in the same packet. */
 static void poll_again(struct edge *edge)
 {
     LIST_FOR_EACH(&edge->polls, link) {
         struct parcel *parcel = LIST_ENTRY(link, struct parcel, poll.link);
-        if (!outbox_is_waiting(&edge->outbox, parcel->poll.number))
-            parcel->poll.number = give_number(edge, parcel, parcel->poll.index);
+        parcel->poll.number = give_number(edge, parcel, parcel->poll.index);
     }
 }
 

@@ -70,9 +70,14 @@ static void drop_receipted(struct outbox *outbox)
         outbox->unsent = outbox->first;
 }
 
+static bool is_waiting(const struct outbox *outbox, uint64_t number)
+{
+    return number >= outbox->first && number < outbox->next && entry_at(outbox, number)->parcel;
+}
+
 bool outbox_receipt(struct outbox *outbox, uint64_t number, struct outbox_entry *ret_entry)
 {
-    if (!outbox_is_waiting(outbox, number))
+    if (!is_waiting(outbox, number))
         return false;
     struct outbox_entry *entry = entry_at(outbox, number);
     *ret_entry = *entry;
@@ -80,9 +85,4 @@ bool outbox_receipt(struct outbox *outbox, uint64_t number, struct outbox_entry 
     outbox->waiting--;
     drop_receipted(outbox);
     return true;
-}
-
-bool outbox_is_waiting(const struct outbox *outbox, uint64_t number)
-{
-    return number >= outbox->first && number < outbox->next && entry_at(outbox, number)->parcel;
 }

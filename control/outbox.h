@@ -52,9 +52,6 @@ void outbox_rewind(struct outbox *outbox);
 MUST_USE
 bool outbox_receipt(struct outbox *outbox, uint64_t number, struct outbox_entry *ret_entry);
 
-/* Is this number without a receipt? */
-bool outbox_is_waiting(const struct outbox *outbox, uint64_t number);
-
 /* Commands that wait to be sent. */
 static inline size_t outbox_parked(const struct outbox *outbox)
 {

@@ -19,7 +19,7 @@ struct parcel {
     uint64_t taken_in_us; /* CLOCK_REALTIME */
 
     /* Numbers given out for its commands of which neither on_applied nor on_gone was told. The
-     * edge's: a poll may be given a second one. */
+     * edge's: a poll is given one more in each session. */
     size_t receipts;
 
     /* The edge has applied the command. May free the parcel. */

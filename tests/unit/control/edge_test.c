@@ -283,6 +283,28 @@ static void a_poll_is_asked_again_in_a_new_session(void **state)
     assert_int_equal(polled, 1);
 }
 
+/* RECEIPT and POLLED lie in one packet, and are lost together: to the edge number 1 is applied. */
+static void a_poll_without_a_receipt_is_asked_again_too(void **state)
+{
+    uint64_t numbers[FAKE_LINK_COMMANDS];
+    struct edge *edge = linked_edge();
+    (void)state;
+
+    edge_poll(&set, edge, &parcel, 0);
+    assert_int_equal(sent(numbers), 1);
+    edge_unlinked(&set, edge, 0);
+    edge_linked(edge, &link);
+    assert_int_equal(sent(numbers), 2);
+    assert_int_equal(numbers[0], 1);
+    assert_int_equal(numbers[1], 2);
+    edge_polled(edge, 1); /* should both be new to the edge, one answer counts */
+    assert_int_equal(polled, 0);
+    edge_receipt(&set, edge, 1, 2);
+    edge_polled(edge, 2);
+    assert_int_equal(polled, 1);
+    assert_int_equal(parcel.receipts, 0);
+}
+
 static void a_poll_ends_with_its_edge_or_when_cancelled(void **state)
 {
     struct edge *edge = linked_edge();
@@ -314,6 +336,7 @@ int main(void)
         TEST(a_fan_out_reaches_whom_it_may_concern),
         TEST(a_poll_is_over_when_polled_says_so),
         TEST(a_poll_is_asked_again_in_a_new_session),
+        TEST(a_poll_without_a_receipt_is_asked_again_too),
         TEST(a_poll_ends_with_its_edge_or_when_cancelled),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -280,6 +280,23 @@ static void a_poll_asked_again_ends_with_its_edge(void **state)
     assert_int_equal(set.count, 0);
 }
 
+/* The edge has applied number 1, which we do not know: the question under number 2 is answered. */
+static void a_poll_that_lost_receipt_and_answer_ends(void **state)
+{
+    struct fake_link_command last;
+    (void)state;
+
+    run(POLL(ON_A, 10000));
+    begin_session_again();
+    assert_int_equal(sent(&link_a, &last), 3); /* number 1 in both sessions */
+    edge_receipt(&edges, edge_a, 1, 1);
+    assert_int_equal(finished, 0);
+    edge_receipt(&edges, edge_a, 2, 2);
+    edge_polled(edge_a, 2);
+    assert_int_equal(finished, 1);
+    assert_int_equal(set.count, 0);
+}
+
 static void a_cold_control_waits(void **state)
 {
     struct fake_link_command last;
@@ -374,6 +391,7 @@ int main(void)
         TEST(a_poll_asked_again_still_ends),
         TEST(what_follows_a_poll_asked_again_is_waited_for),
         TEST(a_poll_asked_again_ends_with_its_edge),
+        TEST(a_poll_that_lost_receipt_and_answer_ends),
         TEST(a_cold_control_waits),
         TEST(an_abandoned_request_goes_on_in_silence),
         TEST(a_full_link_refuses_whom_it_concerns),
