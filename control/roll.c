@@ -175,24 +175,45 @@ static bool has_live_edge(const struct roll *roll, const struct roll_router *rou
     return false;
 }
 
-static void name_dead(struct roll *roll, const struct roll_word *word, int64_t now_ms)
+/* What was named then belongs before this link: an old list may be taken after younger ones. */
+static struct list *place_in_order(struct roll *roll, int64_t named_ms)
+{
+    struct list *place = &roll->dead_order;
+
+    while (place->previous != &roll->dead_order &&
+           LIST_ENTRY(place->previous, struct roll_dead, in_order)->named_ms > named_ms)
+        place = place->previous;
+    return place;
+}
+
+static struct roll_dead *get_dead(struct roll *roll, const struct roll_word *word)
 {
     struct table_link *link = table_find(&roll->dead, span_of(word->id, EDGE_ID_LENGTH));
-    struct roll_dead *dead;
+    if (link)
+        return TABLE_ENTRY(link, struct roll_dead, link);
 
-    if (link) {
-        dead = TABLE_ENTRY(link, struct roll_dead, link);
-        if (word->epoch > dead->word.epoch)
-            dead->word.epoch = word->epoch;
-        list_remove(&dead->in_order);
-    } else {
-        dead = xcalloc(1, sizeof *dead);
-        dead->word = *word;
-        list_init(&dead->in_order);
-        table_insert(&roll->dead, &dead->link, span_of(dead->word.id, EDGE_ID_LENGTH));
-    }
-    dead->named_ms = now_ms;
-    list_append(&roll->dead_order, &dead->in_order);
+    struct roll_dead *dead = xcalloc(1, sizeof *dead);
+    dead->word = *word;
+    dead->named_ms = INT64_MIN;
+    list_init(&dead->in_order);
+    table_insert(&roll->dead, &dead->link, span_of(dead->word.id, EDGE_ID_LENGTH));
+    return dead;
+}
+
+/* `place` is that of `named_ms`, and stays it: only what was named before is moved, and the first
+ * in order is never the one at `place` when there is one too many. */
+static void name_dead(struct roll *roll, const struct roll_word *word, int64_t named_ms,
+                      struct list *place)
+{
+    struct roll_dead *dead = get_dead(roll, word);
+
+    if (word->epoch > dead->word.epoch)
+        dead->word.epoch = word->epoch;
+    if (named_ms <= dead->named_ms)
+        return;
+    dead->named_ms = named_ms;
+    list_remove(&dead->in_order);
+    list_append(place, &dead->in_order);
     if (roll->dead.count > ROLL_DEAD_MAX)
         free_dead(roll, LIST_ENTRY(roll->dead_order.next, struct roll_dead, in_order));
 }
@@ -200,9 +221,12 @@ static void name_dead(struct roll *roll, const struct roll_word *word, int64_t n
 /* Its live words, if it has any, were contradicted: they count no more. */
 static void take_words(struct roll *roll, struct roll_router *router)
 {
+    if (router->count == 0)
+        return;
+    struct list *place = place_in_order(roll, router->heard_ms);
     for (size_t i = 0; i < router->count; i++)
         if (router->words[i].is_dead)
-            name_dead(roll, &router->words[i], router->heard_ms);
+            name_dead(roll, &router->words[i], router->heard_ms, place);
     free(router->words);
     router->words = NULL;
     router->count = 0;

@@ -3,6 +3,7 @@
 
 #define E1 span_text("edge-00001")
 #define E2 span_text("edge-00002")
+#define E3 span_text("edge-00003")
 
 static struct roll roll;
 
@@ -21,8 +22,8 @@ static int tear_down(void **state)
 }
 
 /* One edge live and one dead at most; NULL data: none. */
-static bool say(const char *router, uint64_t version, struct span live, uint64_t live_epoch,
-                struct span dead, uint64_t dead_epoch)
+static bool say_at(int64_t now_ms, const char *router, uint64_t version, struct span live,
+                   uint64_t live_epoch, struct span dead, uint64_t dead_epoch)
 {
     struct record_roll_entry live_entry = {.edge = live, .epoch = live_epoch};
     struct record_roll_entry dead_entry = {.edge = dead, .epoch = dead_epoch};
@@ -30,7 +31,13 @@ static bool say(const char *router, uint64_t version, struct span live, uint64_t
                                    .version = version,
                                    .live = {&live_entry, live.data ? 1 : 0},
                                    .dead = {&dead_entry, dead.data ? 1 : 0}};
-    return roll_update(&roll, &message, 1000);
+    return roll_update(&roll, &message, now_ms);
+}
+
+static bool say(const char *router, uint64_t version, struct span live, uint64_t live_epoch,
+                struct span dead, uint64_t dead_epoch)
+{
+    return say_at(1000, router, version, live, live_epoch, dead, dead_epoch);
 }
 
 static const struct span NONE = {.data = NULL, .length = 0};
@@ -147,29 +154,87 @@ static void the_dead_of_many_routers_are_kept_once(void **state)
     assert_int_equal(roll_epoch(&roll, E2), 5);
 }
 
-static void the_dead_are_bounded(void **state)
+/* What is forgotten is seen when the lists are merged anew. */
+static void let_pass(int64_t now_ms)
 {
-    enum { AT_ONCE = 1000 };
+    struct message_roll message = {.router = span_text("clock"), .version = (uint64_t)now_ms * 2};
+    assert_true(roll_update(&roll, &message, now_ms));
+    message.version++;
+    assert_true(roll_update(&roll, &message, now_ms));
+}
+
+/* The list of "old" counts until another adopts its edge; its dead were named before the others. */
+static void the_dead_of_an_old_list_are_forgotten_before_younger_ones(void **state)
+{
+    (void)state;
+    assert_true(say_at(1000, "old", 1, E1, 1, E3, 1));
+    assert_true(say_at(5000, "young", 1, NONE, 0, E2, 1));
+    assert_true(say_at(6000, "home", 1, E1, 2, NONE, 0));
+    assert_int_equal(roll.dead.count, 2);
+    let_pass(1000 + ROLL_KEEP_MS + 1);
+    assert_int_equal(roll_standing(&roll, E3), ROLL_UNKNOWN);
+    assert_int_equal(roll_standing(&roll, E2), ROLL_DEAD);
+    let_pass(5000 + ROLL_KEEP_MS + 1);
+    assert_int_equal(roll_standing(&roll, E2), ROLL_UNKNOWN);
+}
+
+static void an_old_list_makes_no_dead_older(void **state)
+{
+    (void)state;
+    assert_true(say_at(1000, "old", 1, E1, 1, E2, 7));
+    assert_true(say_at(5000, "young", 1, NONE, 0, E2, 1));
+    assert_true(say_at(6000, "home", 1, E1, 2, NONE, 0));
+    let_pass(5000 + ROLL_KEEP_MS);
+    assert_int_equal(roll_standing(&roll, E2), ROLL_DEAD);
+    assert_int_equal(roll_epoch(&roll, E2), 7);
+    let_pass(5000 + ROLL_KEEP_MS + 1);
+    assert_int_equal(roll_standing(&roll, E2), ROLL_UNKNOWN);
+}
+
+static void whoever_is_named_again_is_kept_longer(void **state)
+{
+    (void)state;
+    assert_true(say_at(1000, "a", 1, NONE, 0, E2, 1));
+    assert_true(say_at(2000, "b", 1, NONE, 0, E3, 1));
+    assert_true(say_at(3000, "c", 1, NONE, 0, E2, 1));
+    let_pass(2000 + ROLL_KEEP_MS + 1);
+    assert_int_equal(roll_standing(&roll, E3), ROLL_UNKNOWN);
+    assert_int_equal(roll_standing(&roll, E2), ROLL_DEAD);
+}
+
+enum { AT_ONCE = 1000 };
+
+/* Names so many other edges dead, from "0000000000" on. */
+static void name_many(size_t lists, int64_t now_ms)
+{
     static char ids[AT_ONCE][EDGE_ID_LENGTH + 1];
     static struct record_roll_entry entries[AT_ONCE];
-    struct message_roll message = {.router = span_text("a"), .dead = {entries, AT_ONCE}};
-    (void)state;
-    for (int i = 0; i <= ROLL_DEAD_MAX / AT_ONCE; i++) {
-        for (int j = 0; j < AT_ONCE; j++) {
-            snprintf(ids[j], sizeof ids[j], "%010u", (unsigned)(i * AT_ONCE + j));
+    struct message_roll message = {.router = span_text("many"), .dead = {entries, AT_ONCE}};
+    for (size_t i = 0; i < lists; i++) {
+        for (size_t j = 0; j < AT_ONCE; j++) {
+            snprintf(ids[j], sizeof ids[j], "%010zu", i * AT_ONCE + j);
             entries[j] = (struct record_roll_entry){.edge = span_text(ids[j]), .epoch = 1};
         }
         message.version++;
-        assert_true(roll_update(&roll, &message, 1000 + i));
+        assert_true(roll_update(&roll, &message, now_ms + (int64_t)i));
     }
+}
+
+static void the_dead_are_bounded_to_those_named_last(void **state)
+{
+    (void)state;
+    assert_true(say_at(1000, "old", 1, E1, 1, E2, 1));
+    name_many(ROLL_DEAD_MAX / AT_ONCE + 1, 2000);
     assert_int_equal(roll.dead.count, ROLL_DEAD_MAX);
-    assert_int_equal(roll_standing(&roll, span_text(ids[0])), ROLL_DEAD);
-    message = (struct message_roll){.router = span_text("b"), .version = 1};
-    assert_true(roll_update(&roll, &message, 2000 + ROLL_KEEP_MS));
-    message.version++;
-    assert_true(roll_update(&roll, &message, 2000 + ROLL_KEEP_MS)); /* forgotten when merged anew */
+    assert_true(say_at(3000, "home", 1, E1, 2, NONE, 0)); /* what "old" said goes first */
+    let_pass(4000);
+    assert_int_equal(roll.dead.count, ROLL_DEAD_MAX);
+    assert_int_equal(roll_standing(&roll, E2), ROLL_UNKNOWN);
+    assert_int_equal(roll_standing(&roll, span_text("0000000999")), ROLL_UNKNOWN);
+    assert_int_equal(roll_standing(&roll, span_text("0000001000")), ROLL_DEAD);
+    let_pass(3000 + ROLL_KEEP_MS);
     assert_int_equal(roll.dead.count, 0);
-    assert_null(roll_first(&roll));
+    assert_int_equal(roll_standing(&roll, span_text("0000001000")), ROLL_UNKNOWN);
 }
 
 int main(void)
@@ -186,7 +251,10 @@ int main(void)
         TEST(ids_that_are_none_are_ignored),
         TEST(what_an_ended_router_said_is_kept_until_it_means_nothing),
         TEST(the_dead_of_many_routers_are_kept_once),
-        TEST(the_dead_are_bounded),
+        TEST(the_dead_of_an_old_list_are_forgotten_before_younger_ones),
+        TEST(an_old_list_makes_no_dead_older),
+        TEST(whoever_is_named_again_is_kept_longer),
+        TEST(the_dead_are_bounded_to_those_named_last),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
