@@ -119,9 +119,11 @@ static void on_gone(void *context, struct http_request *http)
 
 /* ---- life ---- */
 
+/* Whose request has not come in whole by now is cut: an answer would have to wait for the rest. */
 static void on_draining_due(struct loop_timer *timer)
 {
     struct rest *rest = CONTAINER_OF(timer, struct rest, draining);
+    http_server_cut_arriving(rest->server);
     LIST_FOR_EACH(&rest->calls, link) {
         rest_answer_problem(LIST_ENTRY(link, struct rest_call, link), PROBLEM_NOT_APPLIED,
                             span_of(NULL, 0));

@@ -36,7 +36,7 @@ struct rest {
     size_t call_count;
     size_t arriving_bytes; /* of bodies that are being read */
     bool is_draining;
-    struct loop_timer draining; /* then what is left is answered 503 */
+    struct loop_timer draining; /* then what is left is answered 503, or cut */
 };
 
 /* What is served at a method and a path. A `{name}` in the path stands for one segment. */

@@ -228,6 +228,24 @@ void http_server_drain(struct http_server *server, void (*on_drained)(void *cont
     http_server_wake(server);
 }
 
+static bool is_arriving(const struct http_connection *connection)
+{
+    const struct http_request *request = connection->request;
+    return request &&
+           (request->state == HTTP_REQUEST_NEW || request->state == HTTP_REQUEST_ARRIVING);
+}
+
+void http_server_cut_arriving(struct http_server *server)
+{
+    LIST_FOR_EACH(&server->connections, link) {
+        struct http_connection *connection = LIST_ENTRY(link, struct http_connection, link);
+        if (!is_arriving(connection))
+            continue;
+        http_request_abandon(connection->request);
+        cut(connection);
+    }
+}
+
 void http_server_close(struct http_server **server_place)
 {
     struct http_server *server = *server_place;

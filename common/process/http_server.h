@@ -74,6 +74,10 @@ uint16_t http_server_port(const struct http_server *server);
  * called once, from the loop, when the last connection has ended. */
 void http_server_drain(struct http_server *server, void (*on_drained)(void *context));
 
+/* Cuts the connections whose request has not come in whole, also those where it was answered and
+ * the rest of its body is awaited; unanswered ones are told to on_gone. */
+void http_server_cut_arriving(struct http_server *server);
+
 /* Cuts what is left; unanswered requests are told to on_gone. Sets *server to NULL; accepts NULL
  * inside. Not from within on_request or on_gone. */
 void http_server_close(struct http_server **server);

@@ -167,6 +167,33 @@ static void head_is_allowed_where_get_is(void **state)
     ask(ring, "DELETE", "/v1/channels/x/messages", NULL, 405, "Allow: GET, HEAD, POST\r\n");
 }
 
+#define POLL_FOR_LONG                                                                    \
+    "{\"events\":[{\"type\":\"POLL_FOR_CONNECTION\",\"timeout\":60000,\"connectionId\":" \
+    "\"edge-0000a0123456789abcdef\"}]}"
+
+/* A head that does not end, and bodies that do not come, of who may call and of who may not. */
+static void a_drain_does_not_wait_for_who_says_nothing(void **state)
+{
+    struct ring *ring = *state;
+    struct ring_call silent[3], polling;
+    char *token = ring_token(60);
+
+    ring_call_raw(ring, &silent[0], "GET /v1/openapi.json HTTP/1.1\r\nHost: t");
+    ring_call_slowly(ring, &silent[1], "x.y.z", BODY_BYTES);
+    ring_call_slowly(ring, &silent[2], token, BODY_BYTES);
+    ring_call_allowed(ring, &polling, "POST", "/", NULL, POLL_FOR_LONG);
+    ring_until(ring, ring->edges[0].count == 1 && ring->control->rest.arriving_bytes > 0);
+    int64_t began_ms = clock_monotonic_ms();
+    control_drain(ring->control);
+    expect(ring, &polling, 503, "\r\n\r\n");
+    ring_until(ring, ring_stopped_calls > 0);
+    assert_true(clock_monotonic_ms() - began_ms < control_drain_limit_ms(&ring->config));
+    assert_int_equal(ring->control->rest.call_count, 0);
+    for (size_t i = 0; i < ARRAY_LENGTH(silent); i++)
+        ring_call_fini(&silent[i]);
+    free(token);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -179,6 +206,7 @@ int main(void)
         TEST(an_unknown_parameter_is_no_filter),
         TEST(what_is_too_long_is_told_its_limit),
         TEST(head_is_allowed_where_get_is),
+        TEST(a_drain_does_not_wait_for_who_says_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -300,6 +300,15 @@ void ring_call(struct ring *ring, struct ring_call *call, const char *method, co
     buffer_fini(&request);
 }
 
+void ring_call_raw(struct ring *ring, struct ring_call *call, const char *text)
+{
+    struct buffer bytes = {0};
+
+    buffer_append_text(&bytes, text);
+    connect_and_send(ring, call, &bytes);
+    buffer_fini(&bytes);
+}
+
 void ring_call_slowly(struct ring *ring, struct ring_call *call, const char *token, size_t length)
 {
     struct buffer request = {0};

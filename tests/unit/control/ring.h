@@ -78,6 +78,8 @@ void ring_call(struct ring *ring, struct ring_call *call, const char *method, co
                const char *headers, const char *body);
 /* A POST to the contract's end point whose body is to have `length` bytes and does not come. */
 void ring_call_slowly(struct ring *ring, struct ring_call *call, const char *token, size_t length);
+/* Connects, and sends just this text. */
+void ring_call_raw(struct ring *ring, struct ring_call *call, const char *text);
 /* With a good token. */
 void ring_call_allowed(struct ring *ring, struct ring_call *call, const char *method,
                        const char *path, const char *headers, const char *body);

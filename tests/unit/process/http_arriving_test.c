@@ -12,6 +12,7 @@ static struct http_server *server;
 static struct buffer answer;
 static struct http_request *arriving; /* the last one, until it is whole or gone */
 static size_t announced, announcements, requests, gone, refuse_above;
+static bool drained;
 static char localhost[] = "127.0.0.1";
 
 static void reply(struct http_request *request, unsigned int status)
@@ -35,6 +36,8 @@ static void on_request(void *context, struct http_request *request)
     (void)context;
     assert_ptr_equal(request, arriving);
     requests++;
+    if (span_is(http_request_target(request)->path, "/held"))
+        return;
     reply(request, 200);
 }
 
@@ -57,6 +60,7 @@ static int set_up(void **state)
     (void)state;
     announced = announcements = requests = gone = 0;
     refuse_above = BODY_LIMIT;
+    drained = false;
     loop = loop_new(0, NULL, NULL);
     assert_int_equal(http_server_open(loop, &address, &handler, NULL, &limits, &server), 0);
     return 0;
@@ -202,6 +206,46 @@ static void a_close_tells_whose_body_is_on_its_way(void **state)
     close(fd);
 }
 
+static void on_drained(void *context)
+{
+    (void)context;
+    drained = true;
+}
+
+static void who_does_not_finish_can_be_cut(void **state)
+{
+    int head = client_connect(http_server_port(server));
+    int refused = client_connect(http_server_port(server));
+    int body = client_connect(http_server_port(server));
+    int held = client_connect(http_server_port(server));
+    (void)state;
+
+    send_text(head, "GET / HTTP/1.1\r\nHost:");
+    send_text(refused, "POST /refused HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhe");
+    wait_for_announcement(1);
+    send_text(held, "GET /held HTTP/1.1\r\nHost: h\r\n\r\n");
+    wait_for_announcement(2);
+    struct http_request *whole = arriving;
+    send_text(body, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhe");
+    wait_for_announcement(3);
+    http_server_drain(server, on_drained);
+    http_server_cut_arriving(server);
+    assert_int_equal(gone, 1); /* of `body`, who was not answered */
+    client_wait_for_end(loop, head);
+    client_wait_for_end(loop, refused);
+    client_wait_for_end(loop, body);
+    assert_false(drained);
+    reply(whole, 200);
+    assert_int_equal(client_receive(loop, held, false, &answer), 200);
+    while (!drained)
+        loop_turn(loop, 5);
+    assert_int_equal(gone, 1);
+    close(head);
+    close(refused);
+    close(body);
+    close(held);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -213,6 +257,7 @@ int main(void)
         TEST(who_leaves_while_its_body_comes_is_gone),
         TEST(who_is_cut_at_the_limit_is_gone),
         TEST(a_close_tells_whose_body_is_on_its_way),
+        TEST(who_does_not_finish_can_be_cut),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
