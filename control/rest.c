@@ -5,7 +5,13 @@
 #include "common/base/clock.h"
 #include "control/control.h"
 
-enum { HEADER_BYTES = 32768, CONNECTIONS = 10000, CLIENT_TIMEOUT_MS = 60000, COMMANDS_MAX = 10000 };
+enum {
+    HEADER_BYTES = 32768,
+    CONNECTIONS = 10000,
+    CLIENT_TIMEOUT_MS = 60000,
+    LAST_ANSWERS_MS = 2000,
+    COMMANDS_MAX = 10000
+};
 
 /* ---- what is in flight ---- */
 
@@ -119,6 +125,11 @@ static void on_gone(void *context, struct http_request *http)
 
 /* ---- life ---- */
 
+static void on_last_answers_due(struct loop_timer *timer)
+{
+    http_server_cut(CONTAINER_OF(timer, struct rest, last_answers)->server);
+}
+
 /* Whose request has not come in whole by now is cut: an answer would have to wait for the rest. */
 static void on_draining_due(struct loop_timer *timer)
 {
@@ -128,6 +139,7 @@ static void on_draining_due(struct loop_timer *timer)
         rest_answer_problem(LIST_ENTRY(link, struct rest_call, link), PROBLEM_NOT_APPLIED,
                             span_of(NULL, 0));
     }
+    loop_timer_start(rest->control->loop, &rest->last_answers, LAST_ANSWERS_MS);
 }
 
 int rest_open(struct rest *rest, struct control *control)
@@ -144,6 +156,7 @@ int rest_open(struct rest *rest, struct control *control)
     *rest = (struct rest){.control = control};
     list_init(&rest->calls);
     loop_timer_init(&rest->draining, on_draining_due);
+    loop_timer_init(&rest->last_answers, on_last_answers_due);
     rest->limits = (struct command_limits){.commands = COMMANDS_MAX,
                                            .channel_name_bytes = config->channel_name_bytes,
                                            .metadata_bytes = config->metadata_bytes,
@@ -161,6 +174,7 @@ void rest_close(struct rest *rest)
         return;
     http_server_close(&rest->server);
     loop_timer_stop(rest->control->loop, &rest->draining);
+    loop_timer_stop(rest->control->loop, &rest->last_answers);
     token_verifier_destroy(&rest->verifier);
 }
 

@@ -36,7 +36,8 @@ struct rest {
     size_t call_count;
     size_t arriving_bytes; /* of bodies that are being read */
     bool is_draining;
-    struct loop_timer draining; /* then what is left is answered 503, or cut */
+    struct loop_timer draining;     /* then what is left is answered 503, or cut */
+    struct loop_timer last_answers; /* then who has not read that is cut */
 };
 
 /* What is served at a method and a path. A `{name}` in the path stands for one segment. */
@@ -87,7 +88,7 @@ int rest_open(struct rest *rest, struct control *control);
 /* Every call ends. */
 void rest_close(struct rest *rest);
 /* No new connections; on_drained, with `rest`, when the last call has its answer, at the latest
- * after CONTROL_TIMEOUT. */
+ * after CONTROL_TIMEOUT and two seconds in which clients may read the last answers. */
 void rest_drain(struct rest *rest, void (*on_drained)(void *context));
 
 /* A request under /v1 that came by another server, and the end of one that was not answered. */

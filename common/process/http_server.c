@@ -235,14 +235,26 @@ static bool is_arriving(const struct http_connection *connection)
            (request->state == HTTP_REQUEST_NEW || request->state == HTTP_REQUEST_ARRIVING);
 }
 
+static void give_up(struct http_connection *connection)
+{
+    if (connection->request)
+        http_request_abandon(connection->request);
+    cut(connection);
+}
+
 void http_server_cut_arriving(struct http_server *server)
 {
     LIST_FOR_EACH(&server->connections, link) {
         struct http_connection *connection = LIST_ENTRY(link, struct http_connection, link);
-        if (!is_arriving(connection))
-            continue;
-        http_request_abandon(connection->request);
-        cut(connection);
+        if (is_arriving(connection))
+            give_up(connection);
+    }
+}
+
+void http_server_cut(struct http_server *server)
+{
+    LIST_FOR_EACH(&server->connections, link) {
+        give_up(LIST_ENTRY(link, struct http_connection, link));
     }
 }
 

@@ -78,6 +78,9 @@ void http_server_drain(struct http_server *server, void (*on_drained)(void *cont
  * the rest of its body is awaited; unanswered ones are told to on_gone. */
 void http_server_cut_arriving(struct http_server *server);
 
+/* Cuts every connection; unanswered requests are told to on_gone. */
+void http_server_cut(struct http_server *server);
+
 /* Cuts what is left; unanswered requests are told to on_gone. Sets *server to NULL; accepts NULL
  * inside. Not from within on_request or on_gone. */
 void http_server_close(struct http_server **server);

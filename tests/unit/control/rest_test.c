@@ -1,5 +1,6 @@
 /* What REST says of a request by its head, and how it counts bodies. */
 #include <stdlib.h>
+#include <sys/ioctl.h>
 
 #include "tests/unit/control/ring.h"
 #include "tests/unit/unit.h"
@@ -194,6 +195,38 @@ static void a_drain_does_not_wait_for_who_says_nothing(void **state)
     free(token);
 }
 
+/* Nothing more has come for a while: our socket is full, and then control's. */
+static void wait_until_full(struct ring *ring, int fd)
+{
+    int filled = 0, before;
+    do {
+        before = filled;
+        for (int64_t end_ms = clock_monotonic_ms() + 300; clock_monotonic_ms() < end_ms;)
+            loop_turn(ring->loop, 20);
+        assert_int_equal(ioctl(fd, FIONREAD, &filled), 0);
+    } while (filled != before);
+}
+
+/* Asks for more than the sockets between us hold. */
+static void a_drain_does_not_wait_for_who_reads_nothing(void **state)
+{
+    struct ring *ring = *state;
+    struct ring_call deaf;
+    struct buffer text = {0};
+
+    for (size_t i = 0; i < 400; i++)
+        buffer_append_text(&text, "GET /v1/openapi.json HTTP/1.1\r\nHost: t\r\n\r\n");
+    buffer_append_byte(&text, '\0');
+    ring_call_raw(ring, &deaf, text.data);
+    wait_until_full(ring, deaf.fd);
+    int64_t began_ms = clock_monotonic_ms();
+    control_drain(ring->control);
+    ring_until(ring, ring_stopped_calls > 0);
+    assert_true(clock_monotonic_ms() - began_ms < control_drain_limit_ms(&ring->config));
+    ring_call_fini(&deaf);
+    buffer_fini(&text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -207,6 +240,7 @@ int main(void)
         TEST(what_is_too_long_is_told_its_limit),
         TEST(head_is_allowed_where_get_is),
         TEST(a_drain_does_not_wait_for_who_says_nothing),
+        TEST(a_drain_does_not_wait_for_who_reads_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
