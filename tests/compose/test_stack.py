@@ -481,10 +481,19 @@ def test_a_draining_edge_gets_no_new_clients(here):
     here.project.up(edge=2)
     here.project.wait_ready()
     until(lambda: len(here.project.haproxy_servers("edges")) == 2, "two edges behind HAProxy")
+    old, new = here.project.containers("edge")
+    reached = set()
+
+    def both_are_reached():  # one of the two servers may be the edge that was there before
+        here.backend.reset()
+        here.client().close()
+        reached.update(request.connection[:10] for request in here.backend.requests)
+        return {old.edge_id(), new.edge_id()} <= reached
+
+    until(both_are_reached, lambda: f"both edges to be reached, not only {reached}")
     here.backend.reset()
     clients = [here.client() for _ in range(8)]
     edges = [request.connection[:10] for request in here.backend.requests]
-    old, new = here.project.containers("edge")
     assert all(edges.count(edge.edge_id()) >= 3 for edge in (old, new)), f"that is not leastconn: {edges}"
     stopping = subprocess.Popen(["docker", "stop", "-t", "30", old.id], env=here.project.engine.environment,
                                 stdout=subprocess.DEVNULL)
