@@ -1,5 +1,6 @@
 """What the containers may do, who reaches them, and how HAProxy treats clients."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -484,9 +485,10 @@ def test_a_draining_edge_gets_no_new_clients(here):
     old, new = here.project.containers("edge")
     reached = set()
 
-    def both_are_reached():  # one of the two servers may be the edge that was there before
+    def both_are_reached():  # HAProxy may still know the edge that was there before, and then none
         here.backend.reset()
-        here.client().close()
+        with contextlib.suppress(OSError, Refused, Gone):
+            here.client().close()
         reached.update(request.connection[:10] for request in here.backend.requests)
         return {old.edge_id(), new.edge_id()} <= reached
 
